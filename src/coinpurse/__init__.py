@@ -1,0 +1,1 @@
+"""Sell in-app coins through Stripe and keep every coin safe afterwards."""
