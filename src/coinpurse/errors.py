@@ -1,0 +1,126 @@
+"""Every error that Coinpurse raises, in one tree.
+
+Errors carry facts (ids, amounts), never HTTP: `web/errors.py` maps each code to a status and to words
+in the reader's language. The English sentence here is what logs and scripts see.
+"""
+
+from __future__ import annotations
+
+
+class CoinpurseError(Exception):
+    """The root of all errors of this package."""
+
+
+class ConfigurationError(CoinpurseError):
+    """The set-up is wrong. Raised at start-up; the message names the setting and its mend."""
+
+
+class DomainError(CoinpurseError):
+    """An expected refusal. `code` is stable; `facts` are what the refusal is about."""
+
+    code = "refused"
+
+    def __init__(self, message: str, **facts: object) -> None:
+        super().__init__(message)
+        self.facts = facts
+
+
+class InvalidRequest(DomainError):
+    """A value that a caller sent cannot be understood. Facts: `field`."""
+
+    code = "invalid_request"
+
+    def __init__(self, field: str, problem: str) -> None:
+        super().__init__(f"{field}: {problem}", field=field, problem=problem)
+        self.field = field
+        self.problem = problem
+
+
+class NotFound(DomainError):
+    """The named thing does not exist. Facts: `kind`, `id`."""
+
+    code = "not_found"
+
+    def __init__(self, kind: str, id_: str) -> None:
+        super().__init__(f"There is no {kind} {id_!r}.", kind=kind, id=id_)
+
+
+class Forbidden(DomainError):
+    """The thing exists and belongs to somebody else."""
+
+    code = "forbidden"
+
+
+class PackUnavailable(DomainError):
+    """No pack on sale has this sku, or it has no price in this currency. Facts: `sku`, `currency`."""
+
+    code = "pack_unavailable"
+
+
+class PriceMismatch(DomainError):
+    """The figures that the client sent are not those of any pack on sale."""
+
+    code = "price_mismatch"
+
+
+class RedirectNotAllowed(DomainError):
+    """A success or cancel address outside the allow-list. Facts: `field`, `origin`."""
+
+    code = "redirect_not_allowed"
+
+
+class IdempotencyConflict(DomainError):
+    """The key was used before, with other content. Facts: `key`."""
+
+    code = "idempotency_conflict"
+
+    def __init__(self, key: str) -> None:
+        super().__init__(
+            f"The idempotency key {key!r} was used before with other content; use a new key.", key=key
+        )
+
+
+class CheckoutFailed(DomainError):
+    """Stripe could not be reached or refused to make the checkout session. Facts: `payment_id`."""
+
+    code = "checkout_failed"
+
+
+class WebhookRejected(CoinpurseError):
+    """A delivery that is not acceptable. `reason` is "Invalid payload" or "Invalid signature"."""
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(f"{reason}: {detail}")
+        self.reason = reason
+        self.detail = detail
+
+
+class RetryLater(CoinpurseError):
+    """The event came before the row that it is about; the same event will succeed later."""
+
+
+class GatewayError(CoinpurseError):
+    """Stripe did not do what was asked.
+
+    retryable: the same call may succeed later (network, 429, 5xx).
+    code, status, request_id: Stripe's, where there was an answer.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        retryable: bool,
+        code: str | None = None,
+        status: int | None = None,
+        request_id: str | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.retryable = retryable
+        self.code = code
+        self.status = status
+        self.request_id = request_id
+
+
+class LedgerInvariantBroken(CoinpurseError):
+    """The books contradict themselves: a bug. Never swallowed."""

@@ -1,0 +1,123 @@
+"""What the features need of the outside world: Stripe, and nothing of its SDK.
+
+The dataclasses are our own reading of Stripe's objects: only what we use, frozen, and with statuses
+kept as text, because Stripe's statuses are open enums. `stripe_gateway/` makes them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class CheckoutSession:
+    """Stripe's checkout session.
+
+    amount_minor: total in minor units of `currency` (ours, not the buyer's presentment currency).
+    url: where the buyer pays; None once the session is no longer open.
+    payment_intent_id: None until the buyer has confirmed a payment.
+    """
+
+    id: str
+    status: str
+    payment_status: str
+    amount_minor: int
+    currency: str
+    livemode: bool
+    mode: str
+    url: str | None = None
+    payment_intent_id: str | None = None
+    client_reference_id: str | None = None
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    customer_email: str | None = None
+    created_at: datetime | None = None
+    expires_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentIntent:
+    """Stripe's payment intent, with the reason of its last decline."""
+
+    id: str
+    status: str
+    amount_minor: int
+    currency: str
+    livemode: bool
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    decline_code: str | None = None
+    decline_message: str | None = None
+
+
+# What an event can be about, as far as we read it today.
+StripeObject = CheckoutSession | PaymentIntent
+
+
+@dataclass(frozen=True, slots=True)
+class StripeEvent:
+    """One verified event, snapshot or thin.
+
+    type: without the thin events' `v1.` prefix.
+    object_id: the id of what it is about; "" where Stripe gave none.
+    object: our reading of it; None for a thin event (fetch it) and for types that we do not read.
+    payload: the body as it came, for the inbox.
+    """
+
+    id: str
+    type: str
+    livemode: bool
+    event_at: datetime
+    object_id: str
+    object: StripeObject | None
+    thin: bool
+    api_version: str | None
+    payload: str
+
+
+@dataclass(frozen=True, slots=True)
+class CheckoutParameters:
+    """Exactly what is sent to Stripe to open a checkout; kept on our row so that a repeat is identical.
+
+    `parameters` is JSON-ready. `idempotency_key` makes the repeat answer with the same session.
+    """
+
+    parameters: Mapping[str, object]
+    idempotency_key: str
+
+
+class StripeGateway(Protocol):
+    """Stripe, as the features see it. Every method may raise GatewayError and waits for the network."""
+
+    @property
+    def livemode(self) -> bool:
+        """Whether the configured key moves real money."""
+
+    def create_checkout_session(self, checkout: CheckoutParameters) -> CheckoutSession:
+        """Open a hosted checkout. Repeating it with the same key and parameters gives the same one."""
+
+    def get_checkout_session(self, session_id: str) -> CheckoutSession:
+        """Fetch a session as it stands now."""
+
+    def expire_checkout_session(self, session_id: str) -> CheckoutSession:
+        """Close an open session, so that it cannot be paid. GatewayError if it is not open."""
+
+    def get_payment_intent(self, payment_intent_id: str) -> PaymentIntent:
+        """Fetch a payment intent as it stands now."""
+
+    def read_event(self, body: bytes, signature: str | None) -> StripeEvent:
+        """Verify a webhook delivery against the configured secrets and read it.
+
+        Raises WebhookRejected("Invalid payload" | "Invalid signature").
+        """
+
+    def parse_event(self, payload: str) -> StripeEvent:
+        """Read the payload of an event that was verified before, as the inbox kept it."""
+
+
+class Clock(Protocol):
+    """The time now; aware, in UTC."""
+
+    def __call__(self) -> datetime:
+        """The moment of the call."""
