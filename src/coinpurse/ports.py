@@ -63,6 +63,7 @@ class StripeEvent:
     object_id: the id of what it is about; "" where Stripe gave none.
     object: our reading of it; None for a thin event (fetch it) and for types that we do not read.
     payload: the body as it came, for the inbox.
+    object_type: Stripe's type of what it is about (`checkout.session`); "" where there is none.
     """
 
     id: str
@@ -74,6 +75,7 @@ class StripeEvent:
     thin: bool
     api_version: str | None
     payload: str
+    object_type: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +115,16 @@ class StripeGateway(Protocol):
         """
 
     def parse_event(self, payload: str) -> StripeEvent:
-        """Read the payload of an event that was verified before, as the inbox kept it."""
+        """Read the payload of an event that was verified before, as the inbox kept it.
+
+        Raises WebhookRejected("Invalid payload").
+        """
+
+    def fetch(self, event: StripeEvent) -> StripeObject | None:
+        """Fetch what an event is about as it stands now; None for types that we do not read.
+
+        For thin events, which carry no object, and for snapshots that may be out of date.
+        """
 
 
 class Clock(Protocol):
