@@ -1,0 +1,13 @@
+"""Stripe behind our own port: the only package that imports Stripe's SDK.
+
+`Gateway` implements `ports.StripeGateway`. Nothing of the SDK passes its methods: answers and
+events come out as the frozen dataclasses of `ports`, failures as GatewayError or WebhookRejected.
+
+To read one more kind of object: its dataclass in `ports`, a reader and its row in `readers`, and a
+`get_` method and its row in `gateway`.
+"""
+
+from coinpurse.stripe_gateway.client import STRIPE_VERSION
+from coinpurse.stripe_gateway.gateway import Gateway
+
+__all__ = ["STRIPE_VERSION", "Gateway"]
