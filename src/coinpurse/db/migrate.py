@@ -1,0 +1,83 @@
+"""Migrations: Alembic revisions for tables, and the kernel's functions laid anew after them.
+
+Functions have no data, so the current `ledger/kernel.sql` is applied whole at every upgrade; its digest
+is kept as the comment of the schema, where a start-up can compare it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from importlib.resources import files
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, text
+
+from coinpurse.db.engine import Database
+from coinpurse.errors import ConfigurationError
+
+SCHEMA = "coinpurse"
+# Any number that no other application is likely to lock.
+UPGRADE_LOCK = 0x636F696E
+
+
+def upgrade(database: Database) -> bool:
+    """Bring the schema to this version in one transaction. Returns False where nothing was to be done.
+
+    Safe to repeat and to run by several processes at once: the others wait. Raises ConfigurationError for
+    a database of a newer version.
+    """
+    with database.connect() as connection, connection.begin():
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": UPGRADE_LOCK})
+        connection.execute(text(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}"))
+        problem = _problem(connection)
+        if problem is None:
+            return False
+        config = _config()
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+        kernel = _kernel()
+        connection.exec_driver_sql(kernel.replace("%", "%%"))
+        connection.exec_driver_sql(f"COMMENT ON SCHEMA {SCHEMA} IS 'kernel {_digest(kernel)}'")
+        return True
+
+
+def require_migrated(database: Database) -> None:
+    """Raise ConfigurationError, with the mend, unless the schema is this version's."""
+    with database.connect() as connection:
+        problem = _problem(connection)
+    if problem is not None:
+        raise ConfigurationError(problem)
+
+
+def _problem(connection: Connection) -> str | None:
+    script = ScriptDirectory.from_config(_config())
+    context = MigrationContext.configure(connection, opts={"version_table_schema": SCHEMA})
+    found = context.get_current_revision()
+    if found is not None and found not in {revision.revision for revision in script.walk_revisions()}:
+        raise ConfigurationError(
+            f"The database is of a newer version (revision {found}) than this program."
+            " Install the newer release of coinpurse, or use another database."
+        )
+    comment = connection.scalar(text(f"SELECT obj_description(to_regnamespace('{SCHEMA}'), 'pg_namespace')"))
+    if found == script.get_current_head() and comment == f"kernel {_digest(_kernel())}":
+        return None
+    state = "has no coinpurse tables yet" if found is None else "is of an older version"
+    return f"The database {state}. Run `coinpurse db upgrade` and start again."
+
+
+def _config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", "coinpurse:db/migrations")
+    config.set_main_option("path_separator", "os")
+    return config
+
+
+def _kernel() -> str:
+    return (files("coinpurse") / "ledger" / "kernel.sql").read_text(encoding="utf-8")
+
+
+def _digest(kernel: str) -> str:
+    return hashlib.sha256(kernel.encode()).hexdigest()[:16]

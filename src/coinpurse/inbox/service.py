@@ -1,0 +1,155 @@
+"""From a delivery to its effect: verify, store, act, and try again what failed."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import structlog
+
+from coinpurse.db import Database, UnitOfWork
+from coinpurse.errors import NotFound, RetryLater
+from coinpurse.inbox import store
+from coinpurse.inbox.rules import (
+    PARKED_TYPES,
+    REPORTS,
+    RETRY_LATER_ATTEMPTS,
+    StoredEvent,
+    back_off,
+)
+from coinpurse.ports import StripeEvent, StripeGateway, StripeObject
+from coinpurse.purchases import fulfil
+
+ScheduleRetry = Callable[[UnitOfWork, str, datetime], None]
+
+log = structlog.get_logger()
+
+
+class Inbox:
+    """Stripe's events, each stored before it takes effect.
+
+    schedule_retry: defers a job, in the given work, that calls `process` at the given time.
+    """
+
+    def __init__(self, database: Database, gateway: StripeGateway, schedule_retry: ScheduleRetry) -> None:
+        self._database = database
+        self._gateway = gateway
+        self._schedule_retry = schedule_retry
+
+    def receive(self, body: bytes, signature: str | None) -> StoredEvent:
+        """Take a delivery: verify, store and, where nothing must be fetched first, act, in one transaction.
+
+        After this returns the event is stored durably, and processed or owed a further attempt.
+        Safe to repeat. Raises WebhookRejected; any other error means that nothing was stored.
+        """
+        event = self._gateway.read_event(body, signature)
+        with self._database.unit_of_work() as work:
+            store.insert(work, event)
+            stored = store.lock(work, event.id)
+            if not stored.is_open:
+                return stored
+            if not _must_fetch(event):
+                self._attempt(work, stored, event, event.object)
+                return store.lock(work, event.id)
+        # A thin event says only where to look. It is stored; a crash from here on leaves it to the worker.
+        return self.process(event.id)
+
+    def process(self, event_id: str, *, again: bool = False) -> StoredEvent:
+        """Act on a stored event that still needs it. Safe to repeat and to run concurrently.
+
+        again: also act on one that was dealt with (ignored, foreign or parked) under older rules; effects
+        rest on their own keys, so a repeat changes nothing. Raises NotFound.
+        """
+        with self._database.unit_of_work() as work:
+            stored = store.find(work, event_id)
+        if stored is None:
+            raise NotFound("event", event_id)
+        if not (stored.is_open or again):
+            return stored
+        fetched: StripeObject | Exception | None
+        event = self._gateway.parse_event(stored.payload)
+        try:
+            fetched = self._gateway.fetch(event) if _must_fetch(event) else event.object
+        except Exception as error:  # noqa: BLE001  Kept on the event's row, as any failed attempt is.
+            fetched = error
+        with self._database.unit_of_work() as work:
+            stored = store.lock(work, event_id)
+            if stored.is_open or again:
+                self._attempt(work, stored, event, fetched)
+            return store.lock(work, event_id)
+
+    def process_due(self, *, limit: int = 100) -> int:
+        """Act on events whose attempt is owed: failed ones, and those that a crash left behind."""
+        with self._database.unit_of_work() as work:
+            ids = store.due(work, limit=limit)
+        for event_id in ids:
+            self.process(event_id)
+        return len(ids)
+
+    def find(self, event_id: str) -> StoredEvent | None:
+        """Return a stored event."""
+        with self._database.unit_of_work() as work:
+            return store.find(work, event_id)
+
+    def latest(self, *, state: str | None = None, type_: str | None = None, limit: int = 50) -> list[StoredEvent]:
+        """Return stored events, newest first."""
+        with self._database.unit_of_work() as work:
+            return store.latest(work, state=state, type_=type_, limit=limit)
+
+    def _attempt(
+        self, work: UnitOfWork, stored: StoredEvent, event: StripeEvent, about: StripeObject | Exception | None
+    ) -> None:
+        """Act inside a savepoint; note the outcome, good or bad, beside it."""
+        try:
+            with work.savepoint():
+                state, note = _act(work, event, about)
+        except RetryLater as error:
+            if stored.attempts + 1 >= RETRY_LATER_ATTEMPTS:
+                store.finished(work, event.id, state="foreign", note=str(error))
+            else:
+                self._failed(work, stored, error)
+        except Exception as error:  # noqa: BLE001  Whatever it is, the event is kept with it and tried again.
+            self._failed(work, stored, error)
+        else:
+            store.finished(work, event.id, state=state, note=note)
+            log.info("event.finished", event_id=event.id, type=event.type, state=state)
+
+    def _failed(self, work: UnitOfWork, stored: StoredEvent, error: Exception) -> None:
+        wait = back_off(stored.attempts + 1)
+        at = datetime.now(UTC) + wait if wait is not None else None
+        store.failed(
+            work, stored.id, error="".join(traceback.format_exception(error)), next_attempt_at=at
+        )
+        if at is not None:
+            self._schedule_retry(work, stored.id, at)
+        log.error(
+            "event.failed",
+            event_id=stored.id,
+            type=stored.type,
+            attempts=stored.attempts + 1,
+            error=type(error).__name__,
+            next_attempt_at=at and at.isoformat(),
+        )
+
+
+def _must_fetch(event: StripeEvent) -> bool:
+    return event.thin and event.type in REPORTS
+
+
+def _act(
+    work: UnitOfWork, event: StripeEvent, about: StripeObject | Exception | None
+) -> tuple[str, str | None]:
+    if isinstance(about, Exception):
+        raise about
+    if event.type in PARKED_TYPES:
+        return "parked", None
+    if event.type not in REPORTS:
+        return "ignored", None
+    expected, read = REPORTS[event.type]
+    if not isinstance(about, expected):
+        raise TypeError(f"a {event.type} event is about a {type(about).__name__}")
+    fulfilment = fulfil(work, read(about))
+    if fulfilment.payment is None:
+        return "foreign", "about a payment that is not ours"
+    return "processed", f"payment {fulfilment.payment.id}: {fulfilment.payment.status}"

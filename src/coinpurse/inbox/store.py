@@ -1,0 +1,96 @@
+"""The SQL of the inbox."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row
+
+from coinpurse.db import UnitOfWork
+from coinpurse.inbox.rules import StoredEvent
+from coinpurse.ports import StripeEvent
+
+# The payload is read as the text that came, not as JSON.
+COLUMNS = ", ".join("payload::text" if field.name == "payload" else field.name for field in fields(StoredEvent))
+INSERT = """
+    INSERT INTO coinpurse.stripe_events (id, type, object_id, livemode, api_version, event_at, payload, state,
+                                         next_attempt_at)
+    VALUES (:id, :type, :object_id, :livemode, :api_version, :event_at, CAST(:payload AS json), 'received', now())
+    ON CONFLICT (id) DO NOTHING
+"""
+GET = f"SELECT {COLUMNS} FROM coinpurse.stripe_events WHERE id = :id"  # noqa: S608  The columns are ours.
+LOCK = f"{GET} FOR UPDATE"
+FINISHED = """
+    UPDATE coinpurse.stripe_events
+       SET state = :state, note = :note, attempts = attempts + 1, error = NULL, next_attempt_at = NULL,
+           processed_at = now()
+     WHERE id = :id
+"""
+FAILED = """
+    UPDATE coinpurse.stripe_events
+       SET state = 'failed', attempts = attempts + 1, error = :error, next_attempt_at = :next_attempt_at
+     WHERE id = :id
+"""
+DUE = """
+    SELECT id FROM coinpurse.stripe_events
+     WHERE next_attempt_at <= now() ORDER BY next_attempt_at LIMIT :limit
+"""
+LIST = f"""
+    SELECT {COLUMNS} FROM coinpurse.stripe_events
+     WHERE (CAST(:state AS text) IS NULL OR state = :state)
+       AND (CAST(:type AS text) IS NULL OR type = :type)
+     ORDER BY received_at DESC, id LIMIT :limit
+"""  # noqa: S608
+
+
+def insert(work: UnitOfWork, event: StripeEvent) -> None:
+    """Store an event as received; nothing where it is stored already."""
+    work.execute(
+        INSERT,
+        id=event.id,
+        type=event.type,
+        object_id=event.object_id,
+        livemode=event.livemode,
+        api_version=event.api_version,
+        event_at=event.event_at,
+        payload=event.payload,
+    )
+
+
+def find(work: UnitOfWork, event_id: str) -> StoredEvent | None:
+    """Return the event's row."""
+    row = work.row(GET, id=event_id)
+    return row and _event(row)
+
+
+def lock(work: UnitOfWork, event_id: str) -> StoredEvent:
+    """Return the event's row, held to the end of the work. The row exists."""
+    row = work.row(LOCK, id=event_id)
+    assert row is not None
+    return _event(row)
+
+
+def finished(work: UnitOfWork, event_id: str, *, state: str, note: str | None) -> None:
+    """Note that the event has been dealt with, and how."""
+    work.execute(FINISHED, id=event_id, state=state, note=note)
+
+
+def failed(work: UnitOfWork, event_id: str, *, error: str, next_attempt_at: datetime | None) -> None:
+    """Keep the traceback, and when the event is tried again."""
+    work.execute(FAILED, id=event_id, error=error, next_attempt_at=next_attempt_at)
+
+
+def due(work: UnitOfWork, *, limit: int) -> list[str]:
+    """Return the ids of events whose next attempt is owed, longest first."""
+    return [row.id for row in work.rows(DUE, limit=limit)]
+
+
+def latest(work: UnitOfWork, *, state: str | None, type_: str | None, limit: int) -> list[StoredEvent]:
+    """Return stored events, newest first."""
+    return [_event(row) for row in work.rows(LIST, state=state, type=type_, limit=limit)]
+
+
+def _event(row: Row[Any]) -> StoredEvent:
+    return StoredEvent(**row._mapping)  # noqa: SLF001  SQLAlchemy's public name.

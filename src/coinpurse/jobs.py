@@ -1,0 +1,81 @@
+"""Background work: Procrastinate's application, our tasks and their schedule.
+
+Jobs are deferred in the transaction that needs them, and run by `coinpurse worker`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+import procrastinate
+import psycopg
+
+from coinpurse.db import UnitOfWork
+from coinpurse.db.migrate import SCHEMA
+
+if TYPE_CHECKING:
+    from coinpurse.extension import Coinpurse
+
+tasks = procrastinate.Blueprint()
+
+
+def application(conninfo: str) -> procrastinate.App:
+    """Make the Procrastinate application for a database; it opens no connection before it is asked to."""
+    connector = procrastinate.PsycopgConnector(conninfo=conninfo, configure=_use_schema, min_size=1, max_size=4)
+    app = procrastinate.App(connector=connector)
+    app.add_tasks_from(tasks, namespace="coinpurse")
+    return app
+
+
+async def _use_schema(connection: psycopg.AsyncConnection[object]) -> None:
+    await connection.execute(f"SET search_path TO {SCHEMA}")
+    await connection.commit()
+
+
+def schedule_event(app: procrastinate.App, work: UnitOfWork, event_id: str, at: datetime) -> None:
+    """Have the worker try the event again at the time, if this work commits."""
+    # Procrastinate's statements name no schema.
+    work.execute(f"SET LOCAL search_path TO {SCHEMA}")
+    app.configure_task(
+        "coinpurse:process_event",
+        schedule_at=at,
+        connection=work.driver_connection,
+    ).defer(event_id=event_id)
+    work.execute("SET LOCAL search_path TO DEFAULT")
+
+
+@tasks.task(name="process_event", pass_context=True)
+def process_event(context: procrastinate.JobContext, event_id: str) -> None:
+    """Try a stored event again. Its failure is noted on its row, which also schedules the next attempt."""
+    _purse(context).inbox.process(event_id)
+
+
+@tasks.periodic(cron="* * * * *")
+@tasks.task(name="sweep_events", pass_context=True, queueing_lock="sweep_events")
+def sweep_events(context: procrastinate.JobContext, timestamp: int) -> None:  # noqa: ARG001
+    """Pick up events whose attempt is owed and whose job was lost with its worker."""
+    _purse(context).inbox.process_due()
+
+
+def run_worker(purse: Coinpurse, *, concurrency: int = 4) -> None:
+    """Run jobs until SIGINT or SIGTERM; those under way are finished first."""
+    app = application(purse.database.conninfo)
+
+    async def work() -> None:
+        async with app.open_async():
+            await app.run_worker_async(
+                concurrency=concurrency,
+                additional_context={"purse": purse},
+                install_signal_handlers=True,
+                shutdown_graceful_timeout=20,
+                delete_jobs=procrastinate.jobs.DeleteJobCondition.SUCCESSFUL,
+            )
+
+    asyncio.run(work())
+
+
+def _purse(context: procrastinate.JobContext) -> Coinpurse:
+    purse: Coinpurse = context.additional_context["purse"]
+    return purse

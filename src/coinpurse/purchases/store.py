@@ -1,0 +1,182 @@
+"""The SQL of payment sessions."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import fields
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Row
+
+from coinpurse.db import UnitOfWork
+from coinpurse.money import Money
+from coinpurse.purchases.rules import Payment
+
+COLUMNS = ", ".join(
+    [*(field.name for field in fields(Payment) if field.name != "price"), "amount_minor", "currency"]
+)
+INSERT = f"""
+    INSERT INTO coinpurse.payment_sessions (id, user_id, pack_sku, coins, bonus, amount_minor, currency, livemode,
+                                            request_key, request_digest, stripe_parameters)
+    VALUES (:id, :user_id, :pack_sku, :coins, :bonus, :amount_minor, :currency, :livemode,
+            :request_key, :request_digest, :stripe_parameters)
+    ON CONFLICT (user_id, request_key) DO NOTHING
+    RETURNING {COLUMNS}
+"""  # noqa: S608  All columns of this module are ours.
+BY_REQUEST = f"""
+    SELECT {COLUMNS} FROM coinpurse.payment_sessions WHERE user_id = :user_id AND request_key = :request_key
+"""  # noqa: S608
+BY_SESSION = f"SELECT {COLUMNS} FROM coinpurse.payment_sessions WHERE session_id = :session_id"  # noqa: S608
+BY_ID = f"SELECT {COLUMNS} FROM coinpurse.payment_sessions WHERE id = :id"  # noqa: S608
+LOCK = f"{BY_ID} FOR NO KEY UPDATE"
+OF_USER = f"""
+    SELECT {COLUMNS} FROM coinpurse.payment_sessions
+     WHERE user_id = :user_id ORDER BY created_at DESC, id DESC LIMIT :limit
+"""  # noqa: S608
+LATEST = f"""
+    SELECT {COLUMNS} FROM coinpurse.payment_sessions
+     WHERE (CAST(:status AS text) IS NULL OR status = :status)
+       AND (NOT :in_review OR review_reason IS NOT NULL)
+     ORDER BY created_at DESC, id DESC LIMIT :limit
+"""  # noqa: S608
+OPENED = """
+    UPDATE coinpurse.payment_sessions
+       SET session_id = :session_id, checkout_url = :checkout_url, updated_at = now(),
+           status = CASE WHEN status = 'failed' THEN 'pending' ELSE status END, failure_reason = NULL
+     WHERE id = :id AND (session_id IS NULL OR session_id = :session_id)
+"""
+FAILED = """
+    UPDATE coinpurse.payment_sessions
+       SET status = 'failed', failure_reason = :reason, updated_at = now()
+     WHERE id = :id AND status = 'pending' AND session_id IS NULL
+"""
+CHANGED = """
+    UPDATE coinpurse.payment_sessions
+       SET status = :status, session_id = :session_id, payment_intent_id = :payment_intent_id,
+           settling_at = :settling_at, decline_code = :decline_code, decline_message = :decline_message,
+           declined_at = :declined_at, failure_reason = :failure_reason, review_reason = :review_reason,
+           completed_at = :completed_at, transaction_id = :transaction_id, updated_at = now()
+     WHERE id = :id
+"""
+CANCEL_REQUESTED = """
+    UPDATE coinpurse.payment_sessions SET cancel_requested_at = coalesce(cancel_requested_at, now()),
+           updated_at = now()
+     WHERE id = :id AND status = 'pending'
+"""
+MAY_CHECK = """
+    UPDATE coinpurse.payment_sessions SET checked_at = now()
+     WHERE id = :id AND (checked_at IS NULL OR checked_at <= now() - make_interval(secs => :interval_seconds))
+    RETURNING id
+"""
+
+
+def insert(
+    work: UnitOfWork,
+    *,
+    id_: UUID,
+    user_id: str,
+    pack_sku: str,
+    coins: int,
+    bonus: int,
+    price: Money,
+    livemode: bool,
+    request_key: str | None,
+    request_digest: bytes,
+    stripe_parameters: dict[str, object],
+) -> Payment | None:
+    """Write the row of a new checkout. None where the user has used the request key before."""
+    row = work.row(
+        INSERT,
+        id=id_,
+        user_id=user_id,
+        pack_sku=pack_sku,
+        coins=coins,
+        bonus=bonus,
+        amount_minor=price.amount_minor,
+        currency=price.currency,
+        livemode=livemode,
+        request_key=request_key,
+        request_digest=request_digest,
+        stripe_parameters=json.dumps(stripe_parameters),
+    )
+    return row and _payment(row)
+
+
+def find_by_request(work: UnitOfWork, user_id: str, request_key: str) -> Payment | None:
+    """Return the checkout that the user opened with this request key."""
+    row = work.row(BY_REQUEST, user_id=user_id, request_key=request_key)
+    return row and _payment(row)
+
+
+def find_by_session(work: UnitOfWork, session_id: str) -> Payment | None:
+    """Return the payment of Stripe's checkout session."""
+    row = work.row(BY_SESSION, session_id=session_id)
+    return row and _payment(row)
+
+
+def find(work: UnitOfWork, payment_id: UUID) -> Payment | None:
+    """Return the payment."""
+    row = work.row(BY_ID, id=payment_id)
+    return row and _payment(row)
+
+
+def lock(work: UnitOfWork, payment_id: UUID) -> Payment | None:
+    """Return the payment as it stands once nobody else is changing it; holds it to the end of the work."""
+    row = work.row(LOCK, id=payment_id)
+    return row and _payment(row)
+
+
+def of_user(work: UnitOfWork, user_id: str, *, limit: int) -> list[Payment]:
+    """Return the user's payments, newest first."""
+    return [_payment(row) for row in work.rows(OF_USER, user_id=user_id, limit=limit)]
+
+
+def latest(work: UnitOfWork, *, status: str | None, in_review: bool, limit: int) -> list[Payment]:
+    """Return everybody's payments, newest first."""
+    return [_payment(row) for row in work.rows(LATEST, status=status, in_review=in_review, limit=limit)]
+
+
+def opened(work: UnitOfWork, payment_id: UUID, *, session_id: str, checkout_url: str | None) -> None:
+    """Note the session that Stripe made. Repeatable."""
+    work.execute(OPENED, id=payment_id, session_id=session_id, checkout_url=checkout_url)
+
+
+def failed(work: UnitOfWork, payment_id: UUID, reason: str) -> None:
+    """End a checkout that Stripe did not open."""
+    work.execute(FAILED, id=payment_id, reason=reason)
+
+
+def save(work: UnitOfWork, payment: Payment) -> None:
+    """Write what a report changed. The row is locked."""
+    work.execute(
+        CHANGED,
+        id=payment.id,
+        status=payment.status,
+        session_id=payment.session_id,
+        payment_intent_id=payment.payment_intent_id,
+        settling_at=payment.settling_at,
+        decline_code=payment.decline_code,
+        decline_message=payment.decline_message,
+        declined_at=payment.declined_at,
+        failure_reason=payment.failure_reason,
+        review_reason=payment.review_reason,
+        completed_at=payment.completed_at,
+        transaction_id=payment.transaction_id,
+    )
+
+
+def cancel_requested(work: UnitOfWork, payment_id: UUID) -> None:
+    """Note that the buyer gave up, before Stripe is told; a pending payment only."""
+    work.execute(CANCEL_REQUESTED, id=payment_id)
+
+
+def may_check(work: UnitOfWork, payment_id: UUID, *, interval_seconds: float) -> bool:
+    """Take the turn to look the payment up at Stripe, once in an interval whoever asks."""
+    return work.row(MAY_CHECK, id=payment_id, interval_seconds=interval_seconds) is not None
+
+
+def _payment(row: Row[Any]) -> Payment:
+    values = dict(row._mapping)  # noqa: SLF001  SQLAlchemy's public name.
+    price = Money(values.pop("amount_minor"), values.pop("currency"))
+    return Payment(price=price, **values)

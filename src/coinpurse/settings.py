@@ -1,0 +1,227 @@
+"""Settings, read once and frozen: keyword arguments, a Flask config, the environment or `.env`.
+
+A wrong value raises ConfigurationError with the setting's name and its mend, and never with the value
+of a secret.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Self
+from urllib.parse import urlsplit
+
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from coinpurse.errors import ConfigurationError
+
+SANDBOX_URL = "http://127.0.0.1:12111"
+# Not a secret: the sandbox takes any key of this form and moves no money.
+SANDBOX_SECRET_KEY = "sk_test_coinpurse_demo"  # noqa: S105
+LIVE_KEY = re.compile(r"(?:sk|rk)_live_")
+FORMS = {
+    "stripe_secret_key": (re.compile(r"(?:sk|rk)_(?:test|live)_\w{6,}", re.ASCII), "sk_test_… or rk_live_…"),
+    "stripe_publishable_key": (re.compile(r"pk_(?:test|live)_\w{6,}", re.ASCII), "pk_test_… or pk_live_…"),
+    "stripe_webhook_secret": (re.compile(r"whsec_[\w+/=-]{6,}", re.ASCII), "whsec_…"),
+}
+# These have no COINPURSE_ prefix, because hosts and other tools know them already.
+SHARED_NAMES = (*FORMS, "stripe_api_base", "database_url", "secret_key")
+
+
+def _shared(name: str) -> Any:
+    return Field(default=None, validation_alias=name)
+
+
+class Settings(BaseSettings):
+    """Everything that the operator decides.
+
+    demo: a local trial run; the sandbox's address, its key and generated secrets stand in for missing ones.
+    base_url: the public origin, without a path.
+    redirect_origins: origins that success and cancel addresses may have, besides the base URL's own.
+    catalog: the catalog file; None for the packaged sample.
+    state_dir: where the embedded database and generated secrets live.
+    threads: requests that one web process serves at a time; the connection pool follows it.
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix="COINPURSE_",
+        env_file=".env",
+        env_ignore_empty=True,
+        extra="ignore",
+        frozen=True,
+        populate_by_name=True,
+        hide_input_in_errors=True,
+    )
+
+    stripe_secret_key: SecretStr | None = _shared("stripe_secret_key")
+    stripe_publishable_key: str | None = _shared("stripe_publishable_key")
+    stripe_webhook_secret: SecretStr | None = _shared("stripe_webhook_secret")
+    stripe_api_base: str | None = _shared("stripe_api_base")
+    database_url: SecretStr | None = _shared("database_url")
+    secret_key: SecretStr | None = _shared("secret_key")
+    base_url: str = "http://127.0.0.1:5000"
+    redirect_origins: Annotated[tuple[str, ...], NoDecode] = ()
+    catalog: Path | None = None
+    demo: bool = False
+    state_dir: Path = Path(".coinpurse")
+    store_name: str = "Coinpurse"
+    threads: int = Field(default=8, ge=1, le=256)
+
+    def __init__(self, **values: Any) -> None:
+        try:
+            super().__init__(**values)
+        except ValidationError as error:
+            first = error.errors(include_input=False, include_context=False)[0]
+            where = str(first["loc"][0]) if first["loc"] else ""
+            prefix = f"{environment_name(where)}: " if where else ""
+            raise ConfigurationError(prefix + first["msg"].removeprefix("Value error, ")) from None
+
+    @classmethod
+    def from_flask(cls, config: Mapping[str, Any]) -> Self:
+        """Read a Flask config by the contract's upper-case names; what it lacks comes from the environment."""
+        names = {name: environment_name(name) for name in cls.model_fields}
+        return cls(**{name: config[key] for name, key in names.items() if config.get(key) not in (None, "")})
+
+    @field_validator("base_url")
+    @classmethod
+    def _base_url(cls, value: str) -> str:
+        value = value.rstrip("/")
+        if origin_of(value) != value.lower():
+            raise ValueError("write the public origin alone, such as https://coins.example.com")
+        return value.lower()
+
+    @field_validator("redirect_origins", mode="before")
+    @classmethod
+    def _redirect_origins(cls, value: object) -> object:
+        parts = value.split(",") if isinstance(value, str) else value
+        if not isinstance(parts, (list, tuple)):
+            raise ValueError("list the origins, separated by commas")  # noqa: TRY004
+        origins = tuple(str(part).strip().rstrip("/").lower() for part in parts if str(part).strip())
+        for origin in origins:
+            if origin_of(origin) != origin:
+                raise ValueError(f"{origin!r} is not an origin; write it as https://app.example.com")
+        return origins
+
+    @field_validator("stripe_api_base")
+    @classmethod
+    def _stripe_api_base(cls, value: str | None) -> str | None:
+        if value is not None and origin_of(value.rstrip("/")) is None:
+            raise ValueError("write the API's origin alone, such as http://127.0.0.1:12111")
+        return value.rstrip("/") if value else None
+
+    @field_validator(*FORMS)
+    @classmethod
+    def _key_forms(cls, value: SecretStr | str | None, info: Any) -> SecretStr | str | None:
+        form, example = FORMS[info.field_name]
+        text = value.get_secret_value() if isinstance(value, SecretStr) else value
+        parts = (text or "").split(",") if info.field_name == "stripe_webhook_secret" else [text or ""]
+        if text is not None and not all(form.fullmatch(part.strip()) for part in parts):
+            raise ValueError(f"this is not of the form {example}; copy it again from the Stripe Dashboard")
+        return value
+
+    @model_validator(mode="after")
+    def _live_is_strict(self) -> Self:
+        if not self.livemode:
+            return self
+        if self.demo:
+            raise ValueError("STRIPE_SECRET_KEY is a live key and the demo never uses one; give a test key")
+        if self.stripe_api_base not in (None, "https://api.stripe.com"):
+            raise ValueError(
+                "STRIPE_API_BASE must not be set with a live key: live keys go to Stripe alone; remove it"
+            )
+        if not self.base_url.startswith("https://"):
+            raise ValueError("COINPURSE_BASE_URL must start with https:// when the key is a live one")
+        return self
+
+    @property
+    def livemode(self) -> bool:
+        """Whether the Stripe key moves real money."""
+        key = self.stripe_secret_key
+        return key is not None and LIVE_KEY.match(key.get_secret_value()) is not None
+
+    @property
+    def api_base(self) -> str | None:
+        """Where the Stripe API is; None for Stripe itself."""
+        if self.stripe_api_base is None and self.demo and self.stripe_secret_key is None:
+            return SANDBOX_URL
+        return self.stripe_api_base
+
+    def require_stripe_key(self) -> str:
+        """Return the secret key. Raises ConfigurationError where it is missing."""
+        if self.stripe_secret_key is not None:
+            return self.stripe_secret_key.get_secret_value()
+        if self.demo:
+            return SANDBOX_SECRET_KEY
+        raise ConfigurationError(
+            "STRIPE_SECRET_KEY is not set. Put the secret or restricted key of your Stripe account into the"
+            " environment or into .env, or try `coinpurse demo`, which needs no account."
+        )
+
+    def require_webhook_secrets(self) -> tuple[str, ...]:
+        """Return the signing secrets, newest first. Raises ConfigurationError where there is none."""
+        if self.stripe_webhook_secret is not None:
+            value = self.stripe_webhook_secret.get_secret_value()
+            return tuple(part.strip() for part in value.split(","))
+        if self.demo:
+            return (self._kept_secret("webhook_secret", prefix="whsec_"),)
+        raise ConfigurationError(
+            "STRIPE_WEBHOOK_SECRET is not set. It is shown once when the webhook endpoint is made in the"
+            " Stripe Dashboard; `stripe listen --print-secret` prints the one of the Stripe CLI."
+        )
+
+    def require_secret_key(self) -> str:
+        """Return the key that signs login cookies. Raises ConfigurationError where it is missing."""
+        if self.secret_key is not None:
+            return self.secret_key.get_secret_value()
+        if self.demo:
+            return self._kept_secret("secret_key")
+        raise ConfigurationError(
+            "SECRET_KEY is not set. Make one with"
+            " `python -c 'import secrets; print(secrets.token_hex(32))'` and keep it."
+        )
+
+    def allowed_redirect_origins(self) -> frozenset[str]:
+        """Origins that success and cancel addresses may have."""
+        return frozenset({self.base_url, *self.redirect_origins})
+
+    def _kept_secret(self, name: str, *, prefix: str = "") -> str:
+        """Return the secret kept in the state directory, making it the first time. Safe between processes."""
+        self.state_dir.mkdir(parents=True, exist_ok=True)
+        path = self.state_dir / name
+        if not path.exists():
+            draft = path.with_name(f"{name}.{os.getpid()}.{secrets.token_hex(4)}")
+            draft.touch(mode=0o600)
+            draft.write_text(prefix + secrets.token_hex(32), encoding="ascii")
+            try:
+                os.link(draft, path)  # Fails if another process was first, whose secret then holds.
+            except FileExistsError:
+                pass
+            finally:
+                draft.unlink()
+        return path.read_text(encoding="ascii")
+
+
+def environment_name(name: str) -> str:
+    """The environment variable of a setting: `base_url` is COINPURSE_BASE_URL, `secret_key` SECRET_KEY."""
+    return name.upper() if name in SHARED_NAMES else f"COINPURSE_{name.upper()}"
+
+
+def origin_of(url: str) -> str | None:
+    """Return scheme, host and port of an absolute http(s) address, in lower case; None if it is not one."""
+    # Browsers read a backslash as a slash and skip control characters; such an address is refused whole.
+    if re.search(r"[\x00-\x20\x7f\\]", url):
+        return None
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        return None
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.username is not None:
+        return None
+    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    default = {"http": 80, "https": 443}[parts.scheme]
+    return f"{parts.scheme}://{host}" + (f":{port}" if port not in (None, default) else "")
