@@ -127,8 +127,13 @@ def gateway(server: StripeServer, secret_key: str, webhook_secret: str) -> Gatew
         webhook_secrets=[webhook_secret],
         api_base=server.url + "/",
         clock=lambda: NOW,
-        timeout_seconds=(1.0, 0.5),
     )
+
+
+@pytest.fixture
+def hasty_gateway(server: StripeServer, secret_key: str) -> Gateway:
+    """A gateway that waits half a second for an answer."""
+    return Gateway(secret_key, webhook_secrets=[], api_base=server.url, timeout_seconds=(5.0, 0.5))
 
 
 @pytest.fixture(scope="session")

@@ -118,12 +118,12 @@ def test_rate_limit_is_left_to_the_caller(gateway: Gateway, server: Any) -> None
 
 
 def test_slow_answer_is_given_up_and_retried_with_the_same_key(
-    gateway: Gateway, server: Any, session_json: dict[str, Any]
+    hasty_gateway: Gateway, server: Any, session_json: dict[str, Any]
 ) -> None:
     server.answer(body=session_json, delay_seconds=1.0)
     server.answer(body=session_json)
 
-    session = gateway.create_checkout_session(
+    session = hasty_gateway.create_checkout_session(
         CheckoutParameters({"mode": "payment"}, "checkout:42")
     )
 
@@ -133,10 +133,10 @@ def test_slow_answer_is_given_up_and_retried_with_the_same_key(
     ] * 2
 
 
-def test_no_answer_in_time_is_retryable(gateway: Gateway, server: Any) -> None:
+def test_no_answer_in_time_is_retryable(hasty_gateway: Gateway, server: Any) -> None:
     server.answer(delay_seconds=1.0)
 
-    failure = failure_of(gateway)
+    failure = failure_of(hasty_gateway)
 
     assert (failure.retryable, failure.status, failure.code) == (True, None, None)
     assert "ReadTimeout" in str(failure)
