@@ -1,7 +1,7 @@
-"""Numbers as people type them: cards and bank accounts, cleaned and checked.
+"""Card numbers, dates and bank accounts as people type them, made plain.
 
-Checks here find typing mistakes before the payment is tried, as a hosted checkout does.
-Whether a card pays is for the sandbox's core to say.
+This finds typing mistakes before a payment is tried, as a hosted checkout does. Whether a card
+pays is for the sandbox's core to say.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import unicodedata
 from dataclasses import dataclass
 
 _SEPARATORS = re.compile(r"[\s\-‐‑‒–—―−.·_]+")
-_IBAN_SHAPE = re.compile(r"[A-Z]{2}[0-9]{2}[A-Z0-9]{11,30}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +30,9 @@ CARD_BRANDS = (
     CardBrand("amex", "Amex", re.compile(r"3[47]"), frozenset({15}), 4),
     CardBrand("diners", "Diners", re.compile(r"3(?:0|6|8|9)"), frozenset({14, 16}), 3),
     CardBrand("jcb", "JCB", re.compile(r"35"), _SIXTEEN, 3),
-    CardBrand("mastercard", "Mastercard", re.compile(r"5[1-5]|2(?:2[2-9]|[3-6]|7[01]|720)"), _SIXTEEN, 3),
+    CardBrand(
+        "mastercard", "Mastercard", re.compile(r"5[1-5]|2(?:2[2-9]|[3-6]|7[01]|720)"), _SIXTEEN, 3
+    ),
     CardBrand("unionpay", "UnionPay", re.compile(r"62|81"), frozenset(range(16, 20)), 3),
     CardBrand("discover", "Discover", re.compile(r"6(?:011|4[4-9]|5)"), _SIXTEEN, 3),
     CardBrand("visa", "Visa", re.compile(r"4"), _SIXTEEN, 3),
@@ -52,23 +53,6 @@ def brand_of(number: str) -> CardBrand:
 def is_decimal(text: str) -> bool:
     """Whether `text` is one or more of the digits 0 to 9 and nothing else."""
     return text.isascii() and text.isdigit()
-
-
-def passes_luhn(number: str) -> bool:
-    """Whether the check digit of a card number fits. Source: ISO/IEC 7812-1."""
-    total = 0
-    for position, digit in enumerate(reversed(number)):
-        value = int(digit) * (1 + position % 2)
-        total += value - 9 if value > 9 else value
-    return total % 10 == 0
-
-
-def is_iban(iban: str) -> bool:
-    """Whether a cleaned, upper-case text is an IBAN with the right check digits (ISO 13616)."""
-    if not _IBAN_SHAPE.fullmatch(iban):
-        return False
-    rearranged = iban[4:] + iban[:4]
-    return int("".join(str(int(character, 36)) for character in rearranged)) % 97 == 1
 
 
 def parse_expiry(typed: str) -> tuple[int, int] | None:

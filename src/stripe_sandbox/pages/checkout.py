@@ -25,6 +25,7 @@ from stripe_sandbox.hosted_checkout import (
 from stripe_sandbox.pages.card_numbers import brand_of
 from stripe_sandbox.pages.decline_words import Alert, decline_alert
 from stripe_sandbox.pages.languages import Language, choose_language, translate
+from stripe_sandbox.pages.listed_numbers import TEST_CARDS, TEST_IBANS, find_listed_number
 from stripe_sandbox.pages.order_view import method_view, order_view, web_address
 from stripe_sandbox.pages.payment_form import FIELDS, PaymentForm, empty_form, read_payment_form
 from stripe_sandbox.pages.security import (
@@ -32,7 +33,6 @@ from stripe_sandbox.pages.security import (
     add_page_headers,
     comes_from_our_page,
 )
-from stripe_sandbox.pages.test_cards import TEST_CARDS, TEST_IBANS, find_test_number
 
 if TYPE_CHECKING:
     from stripe_sandbox.world import World
@@ -161,7 +161,7 @@ def show_challenge(session_id: str, challenge_id: str) -> Response:
         "challenge.html",
         language,
         order=order_view(session, language),
-        links={"challenge": _link("resolve_challenge", session_id, challenge_id=challenge_id)},
+        links={"challenge": _link("resolve_challenge", session_id, challenge_id)},
     )
 
 
@@ -188,9 +188,9 @@ def _answer(session: HostedSession, form: PaymentForm, result: PaymentResult) ->
             _world().wait_for_delivery(session.id, timeout=REDIRECT_WAIT_SECONDS)
             return _see_other(web_address(result.success_url) or _link("show_checkout", session.id))
         case Challenge():
-            return _see_other(_link("show_challenge", session.id, challenge_id=result.id))
+            return _see_other(_link("show_challenge", session.id, result.id))
         case Declined():
-            alert = decline_alert(result.decline_code, result.code)
+            alert = decline_alert(result.decline_code, result.code, method=form.method)
             return _show_form(session, form, alert=alert, http_status=402)
         case _:
             if result.field not in FIELDS:
@@ -214,7 +214,7 @@ def _payment_details(form: PaymentForm) -> PaymentDetails:
 
 def _fill_in(session: HostedSession, number: str) -> Response:
     """Show the form with a test number in it; what the buyer typed elsewhere stays."""
-    entry = find_test_number(number)
+    entry = find_listed_number(number)
     values = {field: request.form.get(field, "").strip() for field in FIELDS}
     cvc = ""
     if entry is not None and entry.number.isdigit():
@@ -307,10 +307,12 @@ def _language(session: HostedSession | None) -> Language:
     )
 
 
-def _link(view: str, session_id: str, **values: str) -> str:
+def _link(view: str, session_id: str, challenge_id: str | None = None) -> str:
     """Return the address of one of these views, in the language that the reader asked for."""
     asked = request.args.get("locale")
-    return url_for(f"sandbox_checkout.{view}", session_id=session_id, locale=asked, **values)
+    return url_for(
+        f"sandbox_checkout.{view}", session_id=session_id, challenge_id=challenge_id, locale=asked
+    )
 
 
 def _asset(name: str) -> str:

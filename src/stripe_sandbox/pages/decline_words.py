@@ -20,13 +20,17 @@ DECLINE_ALERTS: Mapping[str, Alert] = {
     "insufficient_funds": Alert("Your card has insufficient funds.", _TRY_ANOTHER),
     "expired_card": Alert("Your card has expired.", _TRY_ANOTHER),
     "incorrect_cvc": Alert(
-        "Your card’s security code is incorrect.", "Nothing was charged. Check the code and try again."
+        "Your card’s security code is incorrect.",
+        "Nothing was charged. Check the code and try again.",
     ),
     "incorrect_number": Alert(
         "Your card number is incorrect.", "Nothing was charged. Check the number and try again."
     ),
     "processing_error": Alert(
         "Your card could not be processed.", "Nothing was charged. Try again in a little while."
+    ),
+    "test_mode_live_card": Alert(
+        "This is not a test card.", "Nothing was charged. The sandbox knows test cards only."
     ),
     "payment_intent_authentication_failure": Alert(
         "The authentication failed.", "Nothing was charged. Try again or use another card."
@@ -36,6 +40,7 @@ DECLINED = Alert("Your card was declined.", _TRY_ANOTHER)
 METHOD_DECLINED = Alert("The payment was declined.", "Nothing was charged. Try another way to pay.")
 
 
-def decline_alert(*codes: str | None) -> Alert:
+def decline_alert(*codes: str | None, method: str = "card") -> Alert:
     """Return the alert of the first known code: pass the more precise one first."""
-    return next((DECLINE_ALERTS[code] for code in codes if code in DECLINE_ALERTS), DECLINED)
+    known = next((DECLINE_ALERTS[code] for code in codes if code and code in DECLINE_ALERTS), None)
+    return known or (DECLINED if method == "card" else METHOD_DECLINED)

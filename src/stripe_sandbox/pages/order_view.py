@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from stripe_sandbox.hosted_checkout import HostedLineItem, HostedSession
 from stripe_sandbox.pages.formats import format_amount
 from stripe_sandbox.pages.languages import Language
+from stripe_sandbox.payment_method_types import TYPES
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +19,7 @@ class MethodView:
     type: str
     title: str
     icon: str
+    is_delayed: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,8 @@ _METHODS: Mapping[str, tuple[str, str]] = {
     "alipay": ("Alipay", "wallet"),
     "wechat_pay": ("WeChat Pay", "wallet"),
     "konbini": ("Konbini", "wallet"),
+    "boleto": ("Boleto", "wallet"),
+    "oxxo": ("OXXO", "wallet"),
     "paypal": ("PayPal", "wallet"),
     "link": ("Link", "wallet"),
 }
@@ -69,7 +73,8 @@ _SUBMIT_WORDS: Mapping[str, tuple[str, str]] = {
 def method_view(method: str) -> MethodView:
     """Return the radio button of a payment method type; unknown types show their plain name."""
     title, icon = _METHODS.get(method, (method.replace("_", " ").title(), "wallet"))
-    return MethodView(method, title, icon)
+    known = TYPES.get(method)
+    return MethodView(method, title, icon, is_delayed=known is not None and known.delayed)
 
 
 def order_view(session: HostedSession, language: Language) -> OrderView:

@@ -8,14 +8,9 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from stripe_sandbox.pages.card_numbers import (
-    brand_of,
-    clean,
-    is_decimal,
-    is_iban,
-    parse_expiry,
-    passes_luhn,
-)
+from stripe_sandbox import bank_accounts
+from stripe_sandbox.pages.card_numbers import brand_of, clean, is_decimal, parse_expiry
+from stripe_sandbox.test_cards import passes_luhn
 
 _EMAIL = re.compile(r"[^@\s]+@[^@\s.]+(?:\.[^@\s.]+)+")
 
@@ -164,4 +159,4 @@ def _cvc_error(cvc: str, number: str) -> str | None:
 def _iban_error(iban: str) -> str | None:
     if not iban:
         return IBAN_MISSING
-    return None if is_iban(iban) else IBAN_INVALID
+    return None if bank_accounts.is_valid(iban) else IBAN_INVALID
