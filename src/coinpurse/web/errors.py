@@ -1,0 +1,112 @@
+"""Refusals over HTTP: one table from an error's code to its status and its sentence.
+
+Every refusal is `{"error": "a sentence", "code": "stable_code"}`. Three sentences belong to the checkout
+contract that front ends compare with, so they stay as they are in every language.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import structlog
+from flask import Blueprint, Response, jsonify
+from sqlalchemy.exc import InterfaceError, OperationalError
+from werkzeug.exceptions import HTTPException
+
+from coinpurse.errors import DomainError, GatewayError
+from coinpurse.web.language import lazy_gettext as _
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """How a code is answered. sentence: with the error's facts as %(name)s."""
+
+    status: int
+    sentence: object
+
+
+ANSWERS = {
+    "refused": Answer(422, _("This is not possible.")),
+    "invalid_request": Answer(422, _("%(field)s: %(problem)s")),
+    "not_found": Answer(404, _("This does not exist.")),
+    "payment_not_found": Answer(404, "Payment not found"),
+    "forbidden": Answer(403, "Unauthorized"),
+    "pack_unavailable": Answer(422, _("This pack is not on sale in this currency.")),
+    "price_mismatch": Answer(422, _("No pack on sale has this price, these coins and this bonus.")),
+    "redirect_not_allowed": Answer(
+        422,
+        _("%(field)s must begin with an origin on the allow-list; the operator adds it to COINPURSE_REDIRECT_ORIGINS."),
+    ),
+    "idempotency_conflict": Answer(
+        409, _("This Idempotency-Key was used before with other content; send a new one.")
+    ),
+    "checkout_failed": Answer(502, "Failed to create checkout session"),
+    "stripe_unavailable": Answer(502, _("Stripe could not be asked. Please try again in a moment.")),
+    "database_unavailable": Answer(503, _("The store is busy. Please try again in a moment.")),
+    "login_required": Answer(401, _("Please log in first.")),
+    "json_required": Answer(415, _("Send this request as JSON, with the header Content-Type: application/json.")),
+    "invalid_json": Answer(400, _("The body must be a JSON object in UTF-8.")),
+    "wrong_origin": Answer(
+        403, _("This change must come from the store's own pages: its Origin header must be %(origin)s.")
+    ),
+    "too_large": Answer(413, _("The body is too large.")),
+}
+
+
+class RequestRefused(DomainError):
+    """A request that is wrong as a request, whatever it asks for. `code` is one of ANSWERS."""
+
+    def __init__(self, code: str, **facts: object) -> None:
+        super().__init__(code, **facts)
+        self.code = code
+
+
+def answer(code: str, **facts: object) -> Response:
+    """Make the JSON answer for a code."""
+    known = ANSWERS[code]
+    sentence = str(known.sentence)
+    response = jsonify(error=sentence % facts if facts else sentence, code=code)
+    response.status_code = known.status
+    return response
+
+
+def answer_in_json(blueprint: Blueprint) -> None:
+    """Have every error of the blueprint's routes answered in our JSON shape."""
+    blueprint.register_error_handler(DomainError, _domain_error)
+    blueprint.register_error_handler(GatewayError, _gateway_error)
+    blueprint.register_error_handler(OperationalError, _database_error)
+    blueprint.register_error_handler(InterfaceError, _database_error)
+    blueprint.register_error_handler(HTTPException, http_error)
+
+
+def http_error(error: HTTPException) -> Response:
+    """Answer one of Werkzeug's errors (405, 413, …) in JSON, with its headers."""
+    if error.code == 413:
+        return answer("too_large")
+    response = jsonify(error=error.description or error.name, code=error.name.lower().replace(" ", "_"))
+    response.status_code = error.code or 500
+    for name, value in error.get_headers():
+        if name.lower() not in ("content-type", "content-length"):
+            response.headers[name] = value
+    return response
+
+
+def _domain_error(error: DomainError) -> Response:
+    code = error.code
+    if code == "not_found" and error.facts.get("kind") == "payment":
+        code = "payment_not_found"
+    return answer(code, **error.facts)
+
+
+def _gateway_error(error: GatewayError) -> Response:
+    log.warning("stripe.unavailable", stripe_code=error.code, stripe_status=error.status, request_id=error.request_id)
+    return answer("stripe_unavailable")
+
+
+def _database_error(error: Exception) -> Response:
+    log.error("database.unavailable", error=type(error).__name__)
+    response = answer("database_unavailable")
+    response.headers["Retry-After"] = "2"
+    return response

@@ -1,0 +1,129 @@
+"""The checkout contract: `/api/payment/`, as front ends already speak it."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from flask import Blueprint, Response, jsonify
+
+from coinpurse.errors import NotFound
+from coinpurse.money import Money
+from coinpurse.purchases import Payment, PaymentStatus
+from coinpurse.web import json_requests
+from coinpurse.web.access import current_purse, limit_body, login_required, required_user_id
+from coinpurse.web.language import stripe_locale
+from coinpurse.web.store import default_urls
+
+SESSION_ID_FORM = re.compile(r"cs_(?:test|live)_[A-Za-z0-9]{1,200}")
+
+blueprint = Blueprint("coinpurse_payment", __name__, url_prefix="/api/payment")
+blueprint.before_request(limit_body)
+
+
+@blueprint.post("/create-checkout-session")
+@login_required
+def create_checkout_session() -> Response:
+    """Open a checkout for a pack, named by its figures or by its sku."""
+    body = json_requests.read_object()
+    purse = current_purse()
+    if "pack" in body:
+        currency = json_requests.text(body, "currency", default="usd").lower()
+        pack = purse.catalog.by_sku(json_requests.text(body, "pack"), currency)
+    else:
+        currency = "usd"
+        pack = purse.catalog.by_figures(
+            json_requests.price(body, "price_usd", currency),
+            coins=json_requests.whole_number(body, "coins", least=1),
+            bonus=json_requests.whole_number(body, "bonus", least=0, default=0),
+        )
+    success_url, cancel_url = default_urls()
+    started = purse.start_checkout(
+        required_user_id(),
+        pack=pack.sku,
+        currency=currency,
+        success_url=json_requests.text(body, "success_url", default=success_url),
+        cancel_url=json_requests.text(body, "cancel_url", default=cancel_url),
+        key=json_requests.idempotency_key(),
+        locale=stripe_locale(),
+    )
+    return jsonify(session_id=started.session_id, checkout_url=started.checkout_url)
+
+
+@blueprint.get("/status/<session_id>")
+@login_required
+def status(session_id: str) -> Response:
+    """How the payment stands; a pending one may be asked after at Stripe."""
+    return jsonify(_status(current_purse().payment_status(_known(session_id), required_user_id())))
+
+
+@blueprint.post("/cancel/<session_id>")
+@login_required
+def cancel(session_id: str) -> Response:
+    """Close an open checkout, so that it cannot be paid any more."""
+    return jsonify(_status(current_purse().cancel_checkout(_known(session_id), required_user_id())))
+
+
+@blueprint.get("/packs")
+@login_required
+def packs() -> Response:
+    """The packs on sale, with every price."""
+    catalog = current_purse().catalog
+    return jsonify(
+        packs=[
+            {
+                "sku": pack.sku,
+                "coins": pack.coins,
+                "bonus": pack.bonus,
+                "total_coins": pack.total_coins,
+                "image": pack.image,
+                "prices": {code: _amount(price) for code, price in pack.prices.items()},
+            }
+            for pack in catalog.packs
+            if pack.active
+        ]
+    )
+
+
+@blueprint.get("/history")
+@login_required
+def history() -> Response:
+    """The user's payments, newest first."""
+    limit = json_requests.query_number("limit", least=1, most=200, default=50)
+    assert limit is not None
+    return jsonify(payments=[_payment(row) for row in current_purse().payments(required_user_id(), limit=limit)])
+
+
+def _known(session_id: str) -> str:
+    if SESSION_ID_FORM.fullmatch(session_id) is None:
+        raise NotFound("payment", session_id)
+    return session_id
+
+
+def _status(found: PaymentStatus) -> dict[str, Any]:
+    payment = found.payment
+    completed = payment.status == "completed"
+    return {
+        "status": payment.status,
+        "session_id": payment.session_id,
+        "coins_added": payment.total_coins if completed else None,
+        "new_balance": found.new_balance if completed else None,
+    }
+
+
+def _payment(payment: Payment) -> dict[str, Any]:
+    return {
+        "payment_id": str(payment.id),
+        "session_id": payment.session_id,
+        "pack": payment.pack_sku,
+        "coins": payment.coins,
+        "bonus": payment.bonus,
+        "status": payment.status,
+        "created_at": payment.created_at.isoformat(),
+        "completed_at": payment.completed_at and payment.completed_at.isoformat(),
+        **_amount(payment.price),
+    }
+
+
+def _amount(price: Money) -> dict[str, Any]:
+    return {"amount_minor": price.amount_minor, "currency": price.currency, "amount": str(price.major)}

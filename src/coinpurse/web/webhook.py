@@ -1,0 +1,25 @@
+"""Stripe's deliveries: `/api/payment/webhook`. No login, no cookie: the signature is the proof."""
+
+from __future__ import annotations
+
+import structlog
+from flask import Blueprint, Response, jsonify, request
+
+from coinpurse.errors import WebhookRejected
+from coinpurse.web.access import current_purse, limit_body
+
+blueprint = Blueprint("coinpurse_webhook", __name__, url_prefix="/api/payment")
+blueprint.before_request(limit_body)
+
+log = structlog.get_logger()
+
+
+@blueprint.post("/webhook")
+def receive() -> tuple[Response, int]:
+    """Answer 200 once the event is stored; an error other than a refusal is a 5xx, and Stripe tries again."""
+    try:
+        current_purse().inbox.receive(request.get_data(cache=False), request.headers.get("Stripe-Signature"))
+    except WebhookRejected as rejected:
+        log.warning("webhook.rejected", reason=rejected.reason, detail=rejected.detail)
+        return jsonify(error=rejected.reason), 400
+    return jsonify(status="success"), 200
