@@ -23,6 +23,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from stripe_sandbox import payment_forms
+from stripe_sandbox.api.errors import ApiError
+from stripe_sandbox.flows import checkout, payments
+from stripe_sandbox.json_types import Json
+from stripe_sandbox.objects.checkout_session import resolved_url
+from stripe_sandbox.payment_forms import PaymentDetails as PaymentDetails
+from stripe_sandbox.unit_of_work import UnitOfWork
+
 if TYPE_CHECKING:
     from stripe_sandbox.world import World
 
@@ -62,24 +70,6 @@ class HostedSession:
     payment_method_types: tuple[str, ...]
     last_error: str | None
     submit_type: str = "pay"
-
-
-@dataclass(frozen=True, slots=True)
-class PaymentDetails:
-    """What the buyer typed, untouched; only the fields of `method` are read.
-
-    card_expiry: "MM / YY", "MM/YYYY" or "MMYY".
-    """
-
-    method: str
-    email: str = ""
-    name: str = ""
-    card_number: str = ""
-    card_expiry: str = ""
-    card_cvc: str = ""
-    iban: str = ""
-    country: str = ""
-    postal_code: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,16 +125,127 @@ PaymentResult = Paid | Processing | Challenge | Declined | Refused
 
 def find(world: World, session_id: str) -> HostedSession | None:
     """Return the session for display, or None where there is none of this id."""
-    raise NotImplementedError
+    with world.unit() as work:
+        session = work.store.find(session_id, "checkout.session")
+        if session is None:
+            return None
+        return _shown(work, session)
 
 
 def pay(world: World, session_id: str, details: PaymentDetails) -> PaymentResult:
     """Try to pay an open session; creates the PaymentIntent on the first try."""
-    raise NotImplementedError
+    with world.unit() as work:
+        session = work.store.find(session_id, "checkout.session")
+        refused = _refuse_session(session, work.now)
+        if refused is not None or session is None:
+            return refused or Refused("session", "There is no such session.")
+        if not session["amount_total"]:
+            checkout.complete_free(work, session, payment_forms.billing(details))
+            return Paid(session_id, _success_url(session))
+        if details.method not in session["payment_method_types"]:
+            return Refused("method", "This way to pay is not offered for this purchase.")
+        method = payment_forms.read(work, details)
+        if isinstance(method, payment_forms.FormError):
+            return Refused(method.field, method.message)
+        try:
+            intent = checkout.pay(work, session, method)
+        except ApiError as error:
+            return _declined(error)
+        return _result(world, work, session_id, intent)
 
 
 def resolve_challenge(
     world: World, session_id: str, challenge_id: str, *, passed: bool
 ) -> PaymentResult:
     """Finish a 3-D Secure challenge; a failed one leaves the session open."""
-    raise NotImplementedError
+    with world.unit() as work:
+        session = work.store.find(session_id, "checkout.session")
+        refused = _refuse_session(session, work.now)
+        if refused is not None or session is None:
+            return refused or Refused("session", "There is no such session.")
+        intent = work.store.find(challenge_id, "payment_intent")
+        if (
+            intent is None
+            or session["payment_intent"] != challenge_id
+            or intent["status"] != "requires_action"
+        ):
+            return Refused("session", "This confirmation is no longer asked for.")
+        try:
+            paid = payments.answer_challenge(work, intent, passed=passed)
+        except ApiError as error:
+            return _declined(error)
+        return _result(world, work, session_id, paid)
+
+
+def _shown(work: UnitOfWork, session: Json) -> HostedSession:
+    items = work.private(session["id"])["line_items"]
+    intent = None
+    if session["payment_intent"] is not None:
+        intent = work.store.find(session["payment_intent"], "payment_intent")
+    error = (intent or {}).get("last_payment_error") or {}
+    expired = session["status"] == "open" and session["expires_at"] <= work.now
+    details = session["customer_details"] or {}
+    return HostedSession(
+        id=session["id"],
+        status="expired" if expired else session["status"],
+        payment_status=session["payment_status"],
+        url=session["url"],
+        merchant_name=work.config.merchant_name,
+        line_items=tuple(_line(work, item) for item in items),
+        amount_minor=session["amount_total"],
+        currency=session["currency"],
+        locale=session["locale"] or "auto",
+        customer_email=session["customer_email"] or details.get("email"),
+        success_url=resolved_url(session["success_url"], session["id"]),
+        cancel_url=session["cancel_url"],
+        expires_at=session["expires_at"],
+        payment_method_types=tuple(session["payment_method_types"]),
+        last_error=error.get("message") if session["status"] == "open" else None,
+        submit_type=session["submit_type"] or "pay",
+    )
+
+
+def _line(work: UnitOfWork, item: Json) -> HostedLineItem:
+    product = work.store.find(item["price"]["product"], "product") or {}
+    images = product.get("images") or [None]
+    return HostedLineItem(
+        name=item["description"],
+        description=product.get("description"),
+        image=images[0],
+        quantity=item["quantity"],
+        amount_minor=item["amount_total"],
+    )
+
+
+def _refuse_session(session: Json | None, now: float) -> Refused | None:
+    if session is None:
+        return Refused("session", "There is no such session.")
+    if session["status"] == "complete":
+        return Refused("session", "You have already paid.")
+    if session["status"] == "expired" or session["expires_at"] <= now:
+        return Refused("session", "This checkout session has expired.")
+    return None
+
+
+def _result(world: World, work: UnitOfWork, session_id: str, intent: Json) -> PaymentResult:
+    session = work.get("checkout.session", session_id)
+    if intent["status"] == "requires_action":
+        return Challenge(
+            id=intent["id"],
+            session_id=session_id,
+            amount_minor=intent["amount"],
+            currency=intent["currency"],
+            merchant_name=world.config.merchant_name,
+        )
+    if intent["status"] == "processing":
+        return Processing(session_id, _success_url(session))
+    return Paid(session_id, _success_url(session))
+
+
+def _declined(error: ApiError) -> Declined:
+    decline_code = error.extra.get("decline_code")
+    return Declined(error.message, error.code or error.type, decline_code)
+
+
+def _success_url(session: Json) -> str:
+    return resolved_url(session["success_url"] or session.get("return_url"), session["id"]) or "/"

@@ -1,0 +1,1 @@
+"""The HTTP envelope of Stripe's API: keys, versions, forms, errors, pages, repeats."""

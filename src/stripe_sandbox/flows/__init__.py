@@ -1,0 +1,1 @@
+"""What happens when money moves: state changes with their events and timers."""

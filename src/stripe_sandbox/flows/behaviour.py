@@ -1,0 +1,60 @@
+"""What a PaymentMethod will do, read from the tables of test cards and accounts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from stripe_sandbox import bank_accounts, test_cards
+from stripe_sandbox.json_types import Json
+from stripe_sandbox.payment_method_types import TYPES
+from stripe_sandbox.test_cards import Decline
+from stripe_sandbox.unit_of_work import UnitOfWork
+
+DEBIT_FAILED = Decline(
+    "payment_method_provider_decline", None,
+    "The customer's bank account could not be debited.", None, None,
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Behaviour:
+    """How a payment with this method goes.
+
+    decline: refused at once, or (delayed methods) found out when it settles.
+    """
+
+    decline: Decline | None = None
+    challenge: str = "none"
+    delayed: bool = False
+    late: bool = False
+    aftermath: str | None = None
+    refund: str = "succeeds"
+    risk_level: str = "normal"
+    available_at_once: bool = False
+
+
+def of_method(work: UnitOfWork, method: Json) -> Behaviour:
+    """Return the behaviour of a stored PaymentMethod."""
+    secret = str(work.private(method["id"]).get("secret", ""))
+    if method["type"] == "card":
+        card = test_cards.BY_NUMBER.get(secret)
+        if card is None:
+            return Behaviour(decline=test_cards.NOT_A_TEST_CARD)
+        return Behaviour(
+            decline=card.decline,
+            challenge=card.challenge,
+            aftermath=card.aftermath,
+            refund=card.refund,
+            risk_level=card.risk_level,
+            available_at_once=card.available_at_once,
+        )
+    delayed = TYPES[method["type"]].delayed
+    if method["type"] != "sepa_debit":
+        return Behaviour(delayed=delayed)
+    account = bank_accounts.outcome(secret)
+    return Behaviour(
+        decline=None if account.succeeds else DEBIT_FAILED,
+        delayed=True,
+        late=account.late,
+        aftermath="dispute_fraudulent" if account.disputed else None,
+    )

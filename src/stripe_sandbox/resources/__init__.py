@@ -1,0 +1,1 @@
+"""The API's resources: each module declares its routes, their parameters and their handlers."""
