@@ -6,13 +6,13 @@ A decline answers 402 and a mistyped field 422, both with the form as the buyer 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, cast
 
 from flask import Blueprint, Response, current_app, redirect, render_template, request, url_for
 
-from stripe_sandbox import hosted_checkout
+from stripe_sandbox import dashboard_queries, hosted_checkout
 from stripe_sandbox.hosted_checkout import (
     Challenge,
     Declined,
@@ -26,6 +26,7 @@ from stripe_sandbox.pages.card_numbers import brand_of
 from stripe_sandbox.pages.decline_words import Alert, decline_alert
 from stripe_sandbox.pages.languages import Language, choose_language, translate
 from stripe_sandbox.pages.listed_numbers import TEST_CARDS, TEST_IBANS, find_listed_number
+from stripe_sandbox.pages.notices import WRONG_ORIGIN, Notice, notice_for
 from stripe_sandbox.pages.order_view import method_view, order_view, web_address
 from stripe_sandbox.pages.payment_form import FIELDS, PaymentForm, empty_form, read_payment_form
 from stripe_sandbox.pages.security import (
@@ -49,61 +50,6 @@ blueprint = Blueprint(
 REDIRECT_WAIT_SECONDS = 10.0
 
 
-@dataclass(frozen=True, slots=True)
-class Notice:
-    """A page that says one thing, in English sentences. `name` is its test hook."""
-
-    name: str
-    title: str
-    advice: str
-    icon: str
-    tone: str
-    http_status: int
-
-
-UNKNOWN = Notice(
-    "unknown",
-    "There is no such checkout",
-    "The address may be cut off, or the sandbox was started afresh since. "
-    "Go back to the shop and start again.",
-    "search",
-    "warm",
-    404,
-)
-EXPIRED = Notice(
-    "expired",
-    "This checkout has expired",
-    "Nothing was charged. Go back to the shop and start again.",
-    "clock",
-    "warm",
-    410,
-)
-COMPLETE = Notice(
-    "complete",
-    "This checkout is already paid",
-    "There is nothing more to do here.",
-    "done",
-    "good",
-    200,
-)
-SETTLING = Notice(
-    "settling",
-    "This payment is on its way",
-    "The bank confirms it within a few days. There is nothing more to do here.",
-    "clock",
-    "good",
-    200,
-)
-WRONG_ORIGIN = Notice(
-    "wrong-origin",
-    "This form was sent from another site",
-    "Nothing happened. Open the checkout itself and pay there.",
-    "alert",
-    "warm",
-    403,
-)
-
-
 @blueprint.before_request
 def refuse_foreign_forms() -> Response | None:
     """Answer 403 to a payment form that another site sent."""
@@ -123,9 +69,9 @@ def show_checkout(session_id: str) -> Response:
     """Show the form of an open session, or why there is none."""
     session = hosted_checkout.find(_world(), session_id)
     if session is None or session.status != "open":
-        return _show_notice(_notice_for(session), session)
-    alert = decline_alert(session.last_error) if session.last_error else None
-    form = empty_form(session.payment_method_types, known_email=session.customer_email)
+        return _show_notice(notice_for(session), session)
+    alert = decline_alert(request.args.get("declined")) if session.last_error else None
+    form = empty_form(_offered(session), known_email=session.customer_email)
     return _show_form(session, form, alert=alert)
 
 
@@ -135,13 +81,13 @@ def pay(session_id: str) -> Response:
     world = _world()
     session = hosted_checkout.find(world, session_id)
     if session is None or session.status != "open":
-        return _show_notice(_notice_for(session), session)
+        return _show_notice(notice_for(session), session)
     if "fill" in request.form:
         return _fill_in(session, request.form["fill"])
     form = read_payment_form(
         request.form,
-        offered_methods=session.payment_method_types,
-        known_email=session.customer_email,
+        offered_methods=_offered(session),
+        known_email=_fixed_email(session),
         today=datetime.fromtimestamp(world.now(), UTC).date(),
     )
     if form.errors:
@@ -155,7 +101,7 @@ def show_challenge(session_id: str, challenge_id: str) -> Response:
     """Show the page on which the bank asks the buyer."""
     session = hosted_checkout.find(_world(), session_id)
     if session is None or session.status != "open":
-        return _show_notice(_notice_for(session), session)
+        return _show_notice(notice_for(session), session)
     language = _language(session)
     return _page(
         "challenge.html",
@@ -171,14 +117,14 @@ def resolve_challenge(session_id: str, challenge_id: str) -> Response:
     world = _world()
     session = hosted_checkout.find(world, session_id)
     if session is None or session.status != "open":
-        return _show_notice(_notice_for(session), session)
+        return _show_notice(notice_for(session), session)
     passed = request.form.get("outcome") == "pass"
     result = hosted_checkout.resolve_challenge(world, session_id, challenge_id, passed=passed)
     if isinstance(result, Paid | Processing | Challenge):
-        form = empty_form(session.payment_method_types, known_email=session.customer_email)
+        form = empty_form(_offered(session), known_email=session.customer_email)
         return _answer(session, form, result)
-    # The form shows why by the session's last error.
-    return _see_other(_link("show_checkout", session_id))
+    declined = result.code if isinstance(result, Declined) else None
+    return _see_other(_link("show_checkout", session_id, declined=declined))
 
 
 def _answer(session: HostedSession, form: PaymentForm, result: PaymentResult) -> Response:
@@ -222,9 +168,9 @@ def _fill_in(session: HostedSession, number: str) -> Response:
         cvc = "1234"[: brand_of(entry.number).cvc_length]
     elif entry is not None:
         values |= {"method": "sepa_debit", "iban": entry.grouped}
-    values["email"] = session.customer_email or values["email"] or "buyer@example.com"
+    values["email"] = _fixed_email(session) or values["email"] or "buyer@example.com"
     values["name"] = values["name"] or "Ada Buyer"
-    form = replace(empty_form(session.payment_method_types, known_email=None), values=values)
+    form = replace(empty_form(_offered(session), known_email=None), values=values)
     return _show_form(session, form, prefilled_cvc=cvc)
 
 
@@ -238,7 +184,7 @@ def _show_form(
 ) -> Response:
     """Render the checkout. The security code is never repeated, only filled in on request."""
     language = _language(session)
-    offered = session.payment_method_types
+    offered = _offered(session)
     test_numbers = [*(TEST_CARDS.items() if "card" in offered else ())]
     test_numbers += TEST_IBANS.items() if "sepa_debit" in offered else ()
     response = _page(
@@ -246,6 +192,7 @@ def _show_form(
         language,
         order=order_view(session, language),
         methods=[method_view(method) for method in offered],
+        fixed_email=_fixed_email(session),
         form=form,
         alert=alert,
         prefilled_cvc=prefilled_cvc,
@@ -274,14 +221,6 @@ def _show_notice(notice: Notice, session: HostedSession | None) -> Response:
     return response
 
 
-def _notice_for(session: HostedSession | None) -> Notice:
-    if session is None:
-        return UNKNOWN
-    if session.status == "expired":
-        return EXPIRED
-    return SETTLING if session.payment_status == "unpaid" else COMPLETE
-
-
 def _page(template: str, language: Language, **context: object) -> Response:
     def words(message: str, **values: object) -> str:
         return translate(language, message, **values)
@@ -307,11 +246,27 @@ def _language(session: HostedSession | None) -> Language:
     )
 
 
-def _link(view: str, session_id: str, challenge_id: str | None = None) -> str:
+def _offered(session: HostedSession) -> tuple[str, ...]:
+    """Return the ways to pay; an order that costs nothing asks for none."""
+    return session.payment_method_types if session.amount_minor else ()
+
+
+def _fixed_email(session: HostedSession) -> str | None:
+    """Return the address that the merchant set; one typed at an earlier try may still change."""
+    body = dashboard_queries.find(_world(), session.id) or {}
+    return body.get("customer_email")
+
+
+def _link(
+    view: str, session_id: str, challenge_id: str | None = None, declined: str | None = None
+) -> str:
     """Return the address of one of these views, in the language that the reader asked for."""
-    asked = request.args.get("locale")
     return url_for(
-        f"sandbox_checkout.{view}", session_id=session_id, challenge_id=challenge_id, locale=asked
+        f"sandbox_checkout.{view}",
+        session_id=session_id,
+        challenge_id=challenge_id,
+        declined=declined,
+        locale=request.args.get("locale"),
     )
 
 

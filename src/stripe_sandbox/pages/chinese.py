@@ -18,6 +18,7 @@ CHECKOUT_TEXTS: dict[str, str] = {
     "Donate {amount}": "捐 {amount}",
     "Subscribe to {merchant}": "订阅 {merchant}",
     "Subscribe for {amount}": "订阅，支付 {amount}",
+    "Complete order": "完成订单",
     "Cancel and go back to": "取消并返回",
     "Back to {merchant}": "返回 {merchant}",
     "Total due": "应付总额",

@@ -8,22 +8,27 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
-from flask import Blueprint, Response, current_app, redirect, render_template, request, url_for
+from flask import Blueprint, Response, redirect, request, url_for
 
+from stripe_sandbox import dashboard_queries
 from stripe_sandbox.api.errors import ApiError
 from stripe_sandbox.faults import InvalidFault
 from stripe_sandbox.pages import records
+from stripe_sandbox.pages.dashboard_page import (
+    LANGUAGE_COOKIE,
+    present_world,
+    reader_language,
+    show_page,
+)
 from stripe_sandbox.pages.fault_switches import (
     API_SWITCHES,
     DELIVERY_SWITCHES,
     InvalidSwitchError,
     rule_from_form,
 )
-from stripe_sandbox.pages.formats import format_time
-from stripe_sandbox.pages.languages import Language, choose_language, translate
-from stripe_sandbox.pages.listings import BY_NAME, LISTINGS, tone_of
+from stripe_sandbox.pages.listings import BY_NAME, LISTINGS
 from stripe_sandbox.pages.security import (
     DASHBOARD_POLICY,
     add_page_headers,
@@ -31,12 +36,8 @@ from stripe_sandbox.pages.security import (
     is_local_host,
 )
 
-if TYPE_CHECKING:
-    from stripe_sandbox.world import World
-
 blueprint = Blueprint("sandbox_dashboard", __name__, template_folder="templates")
 
-LANGUAGE_COOKIE = "sandbox_language"
 DELIVERY_STATUSES = ("pending", "succeeded", "failed", "lost", "abandoned")
 CLOCK_STEPS_SECONDS: Mapping[str, int] = {
     "1 minute": 60,
@@ -45,19 +46,6 @@ CLOCK_STEPS_SECONDS: Mapping[str, int] = {
     "7 days": 604_800,
 }
 LONGEST_STEP_SECONDS = 366 * 86_400
-
-# What a page says after a change, by the word in its address.
-DONE: Mapping[str, str] = {
-    "sent": "The event is on its way again.",
-    "fault-on": "The fault is in force.",
-    "fault-off": "The fault is out of force.",
-    "faults-off": "All faults are out of force.",
-    "seeded": "Chance starts anew from this seed.",
-    "moved": "The clock has moved on.",
-    "frozen": "The clock stands still.",
-    "running": "The clock is running.",
-    "reset": "The sandbox has forgotten everything.",
-}
 
 
 @blueprint.before_request
@@ -77,7 +65,7 @@ def add_headers(response: Response) -> Response:
     """Send the security headers, and keep a language that was asked for."""
     asked = request.args.get("locale")
     if asked:
-        response.set_cookie(LANGUAGE_COOKIE, _language().value, samesite="Lax", httponly=True)
+        response.set_cookie(LANGUAGE_COOKIE, reader_language().value, samesite="Lax", httponly=True)
     return add_page_headers(response, DASHBOARD_POLICY)
 
 
@@ -85,9 +73,9 @@ def add_headers(response: Response) -> Response:
 @blueprint.get("/dashboard/")
 def show_overview() -> Response:
     """Show how much there is of everything, and what happened last."""
-    world = _world()
+    world = present_world()
     latest = records.list_objects(world, "event", filters={})
-    return _page(
+    return show_page(
         "overview.html",
         "overview",
         counts=records.count_by_kind(world),
@@ -108,9 +96,9 @@ def show_list(name: str) -> Response:
     filters = {key: request.args[key] for key in listing.filters if request.args.get(key)}
     text = request.args.get("q", "").strip()
     page = records.list_objects(
-        _world(), listing.kind, filters=filters, text=text, page=_page_number()
+        present_world(), listing.kind, filters=filters, text=text, page=_page_number()
     )
-    return _page(
+    return show_page(
         "list.html", name, listing=listing, page=page, rows=page.rows, chosen=filters, text=text
     )
 
@@ -119,8 +107,8 @@ def show_list(name: str) -> Response:
 def show_deliveries() -> Response:
     """Show deliveries with the answer that each had last."""
     status, text = request.args.get("status", ""), request.args.get("q", "").strip()
-    page = records.list_deliveries(_world(), status=status, text=text, page=_page_number())
-    return _page(
+    page = records.list_deliveries(present_world(), status=status, text=text, page=_page_number())
+    return show_page(
         "deliveries.html",
         "deliveries",
         page=page,
@@ -133,8 +121,8 @@ def show_deliveries() -> Response:
 @blueprint.get("/dashboard/objects/<identifier>")
 def show_object(identifier: str) -> Response:
     """Show one object as the API has it, with the events about it or, for an event, its way."""
-    world = _world()
-    body = records.find_object(world, identifier)
+    world = present_world()
+    body = dashboard_queries.find(world, identifier)
     if body is None:
         return _not_found()
     section = next((each.name for each in LISTINGS if each.kind == body["object"]), "")
@@ -142,10 +130,10 @@ def show_object(identifier: str) -> Response:
     if body["object"] == "event":
         deliveries = records.list_deliveries(world, event_id=identifier)
         endpoints = records.list_objects(world, "webhook_endpoint", filters={"status": "enabled"})
-        return _page(
+        return show_page(
             "event.html", section, deliveries=deliveries.rows, endpoints=endpoints.rows, **shared
         )
-    return _page(
+    return show_page(
         "object.html",
         section,
         listing=BY_NAME["events"],
@@ -160,7 +148,7 @@ def show_object(identifier: str) -> Response:
 def send_again(event_id: str) -> Response:
     """Queue an event once more: to the chosen endpoint, or to all that have had it."""
     try:
-        _world().redeliver(event_id, request.form.get("endpoint") or None)
+        present_world().redeliver(event_id, request.form.get("endpoint") or None)
     except ApiError:
         return _not_found()
     return _done("show_object", "sent", identifier=event_id)
@@ -175,7 +163,7 @@ def show_faults() -> Response:
 @blueprint.post("/dashboard/faults")
 def change_faults() -> Response:
     """Put one fault in force, take one or all out of force, or set the seed."""
-    world, form = _world(), request.form
+    world, form = present_world(), request.form
     action = form.get("action", "")
     if action == "clear":
         identifier = form.get("rule", "")
@@ -203,7 +191,7 @@ def show_clock() -> Response:
 @blueprint.post("/dashboard/clock")
 def change_clock() -> Response:
     """Move the clock on, freeze it, let it run, or forget everything."""
-    world, action = _world(), request.form.get("action", "")
+    world, action = present_world(), request.form.get("action", "")
     if action == "freeze":
         world.set_clock(world.clock.frozen())
         return _done("show_clock", "frozen")
@@ -221,8 +209,8 @@ def change_clock() -> Response:
 
 
 def _faults_page(error: str = "") -> Response:
-    world = _world()
-    response = _page(
+    world = present_world()
+    response = show_page(
         "faults.html",
         "faults",
         groups=(("Webhooks", DELIVERY_SWITCHES), ("API", API_SWITCHES)),
@@ -237,8 +225,8 @@ def _faults_page(error: str = "") -> Response:
 
 
 def _clock_page(error: str = "") -> Response:
-    world = _world()
-    response = _page(
+    world = present_world()
+    response = show_page(
         "clock.html",
         "clock",
         frozen=world.clock.frozen_at is not None,
@@ -251,7 +239,7 @@ def _clock_page(error: str = "") -> Response:
 
 
 def _not_found() -> Response:
-    response = _page("not_found.html", "")
+    response = show_page("not_found.html", "")
     response.status_code = 404
     return response
 
@@ -264,49 +252,3 @@ def _done(view: str, what: str, identifier: str | None = None) -> Response:
 def _page_number() -> int:
     text = request.args.get("page", "1")
     return max(1, int(text)) if text.isdecimal() and len(text) < 6 else 1
-
-
-def _page(template: str, section: str, **context: object) -> Response:
-    language = _language()
-    world = _world()
-
-    def words(message: str, **values: object) -> str:
-        return translate(language, message, **values)
-
-    def address(**changes: object) -> str:
-        """The present address with some of its arguments changed."""
-        arguments = {**request.args.to_dict(), **(request.view_args or {}), **changes}
-        arguments.pop("done", None)
-        view = request.endpoint if request.method == "GET" else "sandbox_dashboard.show_overview"
-        return url_for(str(view), **arguments)
-
-    html = render_template(
-        f"sandbox_pages/{template}",
-        _=words,
-        language=language,
-        languages=((Language.ENGLISH, "English"), (Language.CHINESE, "简体中文")),
-        section=section,
-        sections=[(listing.name, listing.title) for listing in LISTINGS],
-        asset=lambda name: url_for("sandbox_checkout.static", filename=name),
-        address=address,
-        time_of=lambda seconds: format_time(seconds, language),
-        tone_of=tone_of,
-        now=format_time(world.now(), language),
-        clock=world.clock,
-        fault_count=len(world.faults.rules),
-        done=DONE.get(request.args.get("done", "")),
-        **context,
-    )
-    return Response(html, mimetype="text/html")
-
-
-def _language() -> Language:
-    return choose_language(
-        asked=request.args.get("locale") or request.cookies.get(LANGUAGE_COOKIE),
-        session_locale=None,
-        accepted=request.accept_languages,
-    )
-
-
-def _world() -> World:
-    return cast("World", current_app.extensions["stripe_sandbox"])

@@ -35,12 +35,10 @@ class ItemView:
 
 @dataclass(frozen=True, slots=True)
 class OrderView:
-    """The receipt. `currency` is upper case; `pay_words` is what the button says."""
+    """The receipt. `pay_words` is what the button says, with an {amount} to fill in."""
 
     merchant_name: str
-    customer_email: str | None
     amount: str
-    currency: str
     items: tuple[ItemView, ...]
     title: str
     pay_words: str
@@ -80,11 +78,11 @@ def method_view(method: str) -> MethodView:
 def order_view(session: HostedSession, language: Language) -> OrderView:
     """Prepare a session's receipt in the reader's language."""
     title, pay_words = _SUBMIT_WORDS.get(session.submit_type, _SUBMIT_WORDS["pay"])
+    if session.amount_minor == 0:
+        pay_words = "Complete order"
     return OrderView(
         merchant_name=session.merchant_name,
-        customer_email=session.customer_email,
         amount=format_amount(session.amount_minor, session.currency, language),
-        currency=session.currency.upper(),
         items=tuple(_item_view(item, session.currency, language) for item in session.line_items),
         title=title,
         pay_words=pay_words,

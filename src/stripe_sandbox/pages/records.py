@@ -1,4 +1,4 @@
-"""What the dashboard reads of the world. Nothing here changes anything."""
+"""What the dashboard's lists read beyond `dashboard_queries`: filters, text search and pages."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, TypeVar
 
+from stripe_sandbox import dashboard_queries
 from stripe_sandbox.json_types import Json
 
 if TYPE_CHECKING:
@@ -62,13 +63,11 @@ class Page(Generic[Row]):
 
 
 def count_by_kind(world: World) -> dict[str, int]:
-    """Return how many objects of each kind the dashboard lists there are."""
+    """Return how many objects of each kind there are, and how many deliveries."""
     with world.lock:
-        rows = world.store.rows("SELECT kind, count(*) AS count FROM objects GROUP BY kind")
-        counts = {row["kind"]: int(row["count"]) for row in rows}
-        deliveries = world.store.row("SELECT count(*) AS count FROM deliveries")
-    counts["delivery"] = int(deliveries["count"]) if deliveries is not None else 0
-    return counts
+        row = world.store.row("SELECT count(*) AS count FROM deliveries")
+    deliveries = int(row["count"]) if row is not None else 0
+    return dashboard_queries.counts(world) | {"delivery": deliveries}
 
 
 def list_objects(
@@ -85,12 +84,6 @@ def list_objects(
         )
     first = (page - 1) * PAGE_SIZE
     return Page(tuple(found[first : page * PAGE_SIZE]), page, len(found) > page * PAGE_SIZE)
-
-
-def find_object(world: World, identifier: str) -> Json | None:
-    """Return any object by its id."""
-    with world.lock:
-        return world.store.find(identifier)
 
 
 def signing_secret(world: World, endpoint_id: str) -> str:
