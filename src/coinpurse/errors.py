@@ -76,7 +76,8 @@ class IdempotencyConflict(DomainError):
 
     def __init__(self, key: str) -> None:
         super().__init__(
-            f"The idempotency key {key!r} was used before with other content; use a new key.", key=key
+            f"The idempotency key {key!r} was used before with other content; use a new key.",
+            key=key,
         )
 
 
@@ -84,6 +85,34 @@ class CheckoutFailed(DomainError):
     """Stripe could not be reached or refused to make the checkout session. Facts: `payment_id`."""
 
     code = "checkout_failed"
+
+
+class InvalidEmail(DomainError):
+    """A text that is not an e-mail address."""
+
+    code = "invalid_email"
+
+
+class EmailTaken(DomainError):
+    """Another account has this e-mail address, in whatever case it is written."""
+
+    code = "email_taken"
+
+
+class UnacceptablePassword(DomainError):
+    """A new password that we do not take. `code` says why; facts: `minimum` or `maximum` characters."""
+
+    code = "password_unacceptable"
+
+    def __init__(self, code: str, **facts: object) -> None:
+        super().__init__(f"The password was refused: {code}.", **facts)
+        self.code = code
+
+
+class WrongCredentials(DomainError):
+    """No account has this e-mail address and this password."""
+
+    code = "wrong_credentials"
 
 
 class WebhookRejected(CoinpurseError):

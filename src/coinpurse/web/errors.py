@@ -37,21 +37,45 @@ ANSWERS = {
     "price_mismatch": Answer(422, _("No pack on sale has this price, these coins and this bonus.")),
     "redirect_not_allowed": Answer(
         422,
-        _("%(field)s must begin with an origin on the allow-list; the operator adds it to COINPURSE_REDIRECT_ORIGINS."),
+        _(
+            "%(field)s must begin with an origin on the allow-list; the operator adds it to COINPURSE_REDIRECT_ORIGINS."
+        ),
     ),
     "idempotency_conflict": Answer(
         409, _("This Idempotency-Key was used before with other content; send a new one.")
     ),
     "checkout_failed": Answer(502, "Failed to create checkout session"),
-    "stripe_unavailable": Answer(502, _("Stripe could not be asked. Please try again in a moment.")),
+    "stripe_unavailable": Answer(
+        502, _("Stripe could not be asked. Please try again in a moment.")
+    ),
     "database_unavailable": Answer(503, _("The store is busy. Please try again in a moment.")),
     "login_required": Answer(401, _("Please log in first.")),
-    "json_required": Answer(415, _("Send this request as JSON, with the header Content-Type: application/json.")),
+    "json_required": Answer(
+        415, _("Send this request as JSON, with the header Content-Type: application/json.")
+    ),
     "invalid_json": Answer(400, _("The body must be a JSON object in UTF-8.")),
     "wrong_origin": Answer(
-        403, _("This change must come from the store's own pages: its Origin header must be %(origin)s.")
+        403,
+        _(
+            "This change must come from the store's own pages: its Origin header must be %(origin)s."
+        ),
     ),
     "too_large": Answer(413, _("The body is too large.")),
+    "invalid_email": Answer(422, _("Enter an e-mail address such as name@example.com.")),
+    "email_taken": Answer(
+        409, _("There is an account with this e-mail address already. Log in instead.")
+    ),
+    "password_unacceptable": Answer(422, _("Choose another password.")),
+    "password_too_short": Answer(
+        422, _("Choose a longer password: %(minimum)s characters or more.")
+    ),
+    "password_too_long": Answer(
+        422, _("Choose a shorter password: %(maximum)s characters at most.")
+    ),
+    "password_is_email": Answer(422, _("Choose a password other than your e-mail address.")),
+    "password_unreadable": Answer(422, _("Choose a password of characters that can be typed.")),
+    "wrong_credentials": Answer(401, _("The e-mail address or the password is wrong.")),
+    "too_many_requests": Answer(429, _("Too many tries. Please wait a moment and try again.")),
 }
 
 
@@ -85,7 +109,9 @@ def http_error(error: HTTPException) -> Response:
     """Answer one of Werkzeug's errors (405, 413, …) in JSON, with its headers."""
     if error.code == 413:
         return answer("too_large")
-    response = jsonify(error=error.description or error.name, code=error.name.lower().replace(" ", "_"))
+    response = jsonify(
+        error=error.description or error.name, code=error.name.lower().replace(" ", "_")
+    )
     response.status_code = error.code or 500
     for name, value in error.get_headers():
         if name.lower() not in ("content-type", "content-length"):
@@ -101,7 +127,12 @@ def _domain_error(error: DomainError) -> Response:
 
 
 def _gateway_error(error: GatewayError) -> Response:
-    log.warning("stripe.unavailable", stripe_code=error.code, stripe_status=error.status, request_id=error.request_id)
+    log.warning(
+        "stripe.unavailable",
+        stripe_code=error.code,
+        stripe_status=error.status,
+        request_id=error.request_id,
+    )
     return answer("stripe_unavailable")
 
 

@@ -1,0 +1,67 @@
+"""What an account is, and which e-mail addresses and passwords we take. Pure: no I/O."""
+
+from __future__ import annotations
+
+import unicodedata
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from email_validator import EmailNotValidError, validate_email
+
+from coinpurse.errors import InvalidEmail, UnacceptablePassword
+
+MINIMUM_PASSWORD = 8
+MAXIMUM_PASSWORD = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """One user of the standalone store. locale: a language tag for what we send; None if unknown."""
+
+    id: UUID
+    email: str
+    locale: str | None
+    created_at: datetime
+
+    @property
+    def user_id(self) -> str:
+        """The id as text, as wallets and payments know it."""
+        return str(self.id)
+
+
+def normalise_email(text: str) -> str:
+    """Return the address in its one written form, without asking the DNS. Raises InvalidEmail.
+
+    The part before the @ keeps its case for mail; accounts are unique without regard to it.
+    """
+    try:
+        return validate_email(text.strip(), check_deliverability=False).normalized
+    except EmailNotValidError:
+        raise InvalidEmail("This is not an e-mail address.") from None
+
+
+def normalise_password(password: str) -> str:
+    """Return the password in one Unicode form: keyboards write the same characters differently."""
+    return unicodedata.normalize("NFKC", password)
+
+
+def require_acceptable(password: str, *, email: str) -> None:
+    """Refuse a new password that is too short, too long or the address itself; any characters will do.
+
+    password, email: normalised. Raises UnacceptablePassword.
+    Source: NIST SP 800-63B-4, section 3.1.1.2.
+    """
+    if len(password) < MINIMUM_PASSWORD:
+        raise UnacceptablePassword("password_too_short", minimum=MINIMUM_PASSWORD)
+    if len(password) > MAXIMUM_PASSWORD:
+        raise UnacceptablePassword("password_too_long", maximum=MAXIMUM_PASSWORD)
+    if password.casefold() == email.casefold():
+        raise UnacceptablePassword("password_is_email")
+    if not is_text(password):
+        raise UnacceptablePassword("password_unreadable")
+
+
+def is_text(password: str) -> bool:
+    """Whether the password can be written in UTF-8: halves of surrogate pairs in JSON cannot."""
+    return not any("\ud800" <= character <= "\udfff" for character in password)

@@ -1,0 +1,91 @@
+"""Registering and logging in."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+import structlog
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError
+
+from coinpurse.accounts import rules, store
+from coinpurse.accounts.rules import Account
+from coinpurse.db import Database
+from coinpurse.db.identifiers import new_id
+from coinpurse.errors import EmailTaken, InvalidEmail, WrongCredentials
+
+# The account that `coinpurse demo` makes and shows; it never exists elsewhere.
+DEMO_EMAIL = "demo@example.com"
+DEMO_PASSWORD = "pocketful-of-coins"  # noqa: S105
+
+log = structlog.get_logger()
+
+
+class Accounts:
+    """The use cases. Passwords are hashed and checked while no connection is held."""
+
+    def __init__(self, database: Database, hasher: PasswordHasher | None = None) -> None:
+        self._database = database
+        self._hasher = hasher or PasswordHasher()
+        # Checked where no account is found, so that the answer takes as long as for a wrong password.
+        self._decoy = self._hasher.hash("nobody's password")
+
+    def register(self, email: str, password: str, *, locale: str | None = None) -> Account:
+        """Make an account. Raises InvalidEmail, UnacceptablePassword and EmailTaken."""
+        email = rules.normalise_email(email)
+        password = rules.normalise_password(password)
+        rules.require_acceptable(password, email=email)
+        password_hash = self._hasher.hash(password)
+        with self._database.unit_of_work() as work:
+            account = store.insert(
+                work, id_=new_id(), email=email, password_hash=password_hash, locale=locale
+            )
+        if account is None:
+            raise EmailTaken("There is an account with this e-mail address already.")
+        log.info("account.registered", user_id=account.user_id)
+        return account
+
+    def authenticate(self, email: str, password: str) -> Account:
+        """Return the account whose password this is. Raises WrongCredentials, whatever was wrong."""
+        found = self._find(email)
+        account, password_hash = found or (None, self._decoy)
+        password = rules.normalise_password(password)
+        readable = rules.is_text(password) and len(password) <= rules.MAXIMUM_PASSWORD
+        matches = self._verify(password_hash, password if readable else "")
+        if account is None or not matches or not readable:
+            raise WrongCredentials("The e-mail address or the password is wrong.")
+        if self._hasher.check_needs_rehash(password_hash):
+            with self._database.unit_of_work() as work:
+                store.change_hash(work, account.id, self._hasher.hash(password))
+        return account
+
+    def find(self, user_id: str) -> Account | None:
+        """Return the account with this id; None for anything that is not one of ours."""
+        try:
+            id_ = UUID(user_id)
+        except ValueError:
+            return None
+        with self._database.unit_of_work() as work:
+            return store.find(work, id_)
+
+    def _find(self, email: str) -> tuple[Account, str] | None:
+        try:
+            email = rules.normalise_email(email)
+        except InvalidEmail:
+            return None
+        with self._database.unit_of_work() as work:
+            return store.find_by_email(work, email)
+
+    def _verify(self, password_hash: str, password: str) -> bool:
+        try:
+            return self._hasher.verify(password_hash, password)
+        except (VerificationError, InvalidHashError):
+            return False
+
+
+def ensure_account(database: Database, email: str, password: str) -> None:
+    """Make the account unless the address has one; its password then stays as it is."""
+    try:
+        Accounts(database).register(email, password)
+    except EmailTaken:
+        log.info("account.kept", email_domain=email.rpartition("@")[2])
