@@ -91,8 +91,8 @@ def test_no_chinese_text_is_left_over() -> None:
 def test_the_reader_gets_the_language_asked_for_offered_or_accepted(
     asked: str | None, locale: str | None, browser: str, expected: Language
 ) -> None:
-    tags = [(part.split(";q=")[0], float((part.split(";q=") + ["1"])[1]))
-            for part in browser.split(",") if part]  # fmt: skip
+    parts = [part.partition(";q=") for part in browser.split(",") if part]
+    tags = [(tag, float(quality or 1)) for tag, _separator, quality in parts]
     chosen = choose_language(asked=asked, session_locale=locale, accepted=LanguageAccept(tags))
     assert chosen is expected
 
