@@ -254,6 +254,7 @@ def test_the_dashboard_works_by_hand(
     names = page.locator("nav[aria-label=Dashboard] a")
     for number in range(names.count()):
         names.nth(number).click()
+        page.wait_for_load_state()
         assert page.locator("h1").is_visible()
         assert page.evaluate("document.documentElement.scrollWidth") <= width
         assert page.evaluate(SMALL_TARGETS.replace("a, button", "nav a, button")) == []
