@@ -14,8 +14,15 @@ from coinpurse.db import Database, UnitOfWork, require_migrated
 from coinpurse.errors import ConfigurationError, InvalidRequest, RedirectNotAllowed
 from coinpurse.inbox import Inbox
 from coinpurse.ledger import Transaction, Wallet
-from coinpurse.purchases import Payment, PaymentStatus, Purchases, StartedCheckout
-from coinpurse.purchases import store as payments
+from coinpurse.purchases import (
+    Payment,
+    PaymentStatus,
+    Purchases,
+    StartedCheckout,
+    all_payments,
+    find_payment,
+    payments_of,
+)
 from coinpurse.settings import Settings, origin_of
 from coinpurse.stripe_gateway import Gateway
 
@@ -85,7 +92,7 @@ class Coinpurse:
 
     def init_app(self, app: Flask) -> None:
         """Add the routes, pages and this object to an app. It may be given several apps."""
-        from coinpurse import web  # noqa: PLC0415  The web layer reads this module.
+        from coinpurse import web
 
         services = self._services or Services(Settings.from_flask(app.config))
         self._services = services
@@ -100,7 +107,9 @@ class Coinpurse:
             services: Services = current_app.extensions["coinpurse.services"]
             return services
         if self._services is None:
-            raise ConfigurationError("Coinpurse has no settings yet: call init_app(app) or pass settings=.")
+            raise ConfigurationError(
+                "Coinpurse has no settings yet: call init_app(app) or pass settings=."
+            )
         return self._services
 
     @property
@@ -132,7 +141,9 @@ class Coinpurse:
         with self.database.unit_of_work() as work:
             return ledger.get_wallet(work, user_id)
 
-    def transactions(self, user_id: str, before: int | None = None, limit: int = 50) -> Sequence[Transaction]:
+    def transactions(
+        self, user_id: str, before: int | None = None, limit: int = 50
+    ) -> Sequence[Transaction]:
         """Return the user's ledger rows, newest first. before: only rows with a smaller id. limit: 1 to 200."""
         if not 1 <= limit <= MAXIMUM_PAGE:
             raise InvalidRequest("limit", f"must be from 1 to {MAXIMUM_PAGE}")
@@ -186,7 +197,19 @@ class Coinpurse:
     def payments(self, user_id: str, limit: int = 50) -> Sequence[Payment]:
         """Return the user's payments, newest first."""
         with self.database.unit_of_work() as work:
-            return payments.of_user(work, user_id, limit=limit)
+            return payments_of(work, user_id, limit=limit)
+
+    def all_payments(
+        self, *, status: str | None = None, in_review: bool = False, limit: int = 50
+    ) -> Sequence[Payment]:
+        """Return everybody's payments, newest first. in_review: only those that a person must look at."""
+        with self.database.unit_of_work() as work:
+            return all_payments(work, status=status, in_review=in_review, limit=limit)
+
+    def find_payment(self, id_or_session: str) -> Payment | None:
+        """Return a payment by its id or by Stripe's session id."""
+        with self.database.unit_of_work() as work:
+            return find_payment(work, id_or_session)
 
     def _require_allowed(self, field: str, url: str) -> None:
         origin = origin_of(url)

@@ -23,7 +23,9 @@ tasks = procrastinate.Blueprint()
 
 def application(conninfo: str) -> procrastinate.App:
     """Make the Procrastinate application for a database; it opens no connection before it is asked to."""
-    connector = procrastinate.PsycopgConnector(conninfo=conninfo, configure=_use_schema, min_size=1, max_size=4)
+    connector = procrastinate.PsycopgConnector(
+        conninfo=conninfo, configure=_use_schema, min_size=1, max_size=4
+    )
     app = procrastinate.App(connector=connector)
     app.add_tasks_from(tasks, namespace="coinpurse")
     return app

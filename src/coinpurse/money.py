@@ -81,7 +81,8 @@ class Money:
         lost = minor % 10**-shift if -shift <= len(figures) else minor
         if lost:
             raise InvalidRequest(
-                "amount", f"{amount} has more than {digits} decimals, which {currency.upper()} does not have"
+                "amount",
+                f"{amount} has more than {digits} decimals, which {currency.upper()} does not have",
             )
         return cls(minor // 10**-shift if -shift <= len(figures) else 0, currency)
 

@@ -61,7 +61,8 @@ class StripeEvent:
 
     type: without the thin events' `v1.` prefix.
     object_id: the id of what it is about; "" where Stripe gave none.
-    object: our reading of it; None for a thin event (fetch it) and for types that we do not read.
+    object: our reading of it; None for types that we do not read, for a thin event and for an object
+    that cannot be read (fetch it).
     payload: the body as it came, for the inbox.
     object_type: Stripe's type of what it is about (`checkout.session`); "" where there is none.
     """
@@ -80,7 +81,7 @@ class StripeEvent:
 
 @dataclass(frozen=True, slots=True)
 class CheckoutParameters:
-    """Exactly what is sent to Stripe to open a checkout; kept on our row so that a repeat is identical.
+    """Exactly what is sent to Stripe to open a checkout; kept on our row for an identical repeat.
 
     `parameters` is JSON-ready. `idempotency_key` makes the repeat answer with the same session.
     """
@@ -90,14 +91,14 @@ class CheckoutParameters:
 
 
 class StripeGateway(Protocol):
-    """Stripe, as the features see it. Every method may raise GatewayError and waits for the network."""
+    """Stripe, as the features see it. Methods that wait for the network may raise GatewayError."""
 
     @property
     def livemode(self) -> bool:
         """Whether the configured key moves real money."""
 
     def create_checkout_session(self, checkout: CheckoutParameters) -> CheckoutSession:
-        """Open a hosted checkout. Repeating it with the same key and parameters gives the same one."""
+        """Open a hosted checkout. A repeat with the same key and parameters gives the same one."""
 
     def get_checkout_session(self, session_id: str) -> CheckoutSession:
         """Fetch a session as it stands now."""

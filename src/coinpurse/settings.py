@@ -24,8 +24,14 @@ SANDBOX_URL = "http://127.0.0.1:12111"
 SANDBOX_SECRET_KEY = "sk_test_coinpurse_demo"  # noqa: S105
 LIVE_KEY = re.compile(r"(?:sk|rk)_live_")
 FORMS = {
-    "stripe_secret_key": (re.compile(r"(?:sk|rk)_(?:test|live)_\w{6,}", re.ASCII), "sk_test_… or rk_live_…"),
-    "stripe_publishable_key": (re.compile(r"pk_(?:test|live)_\w{6,}", re.ASCII), "pk_test_… or pk_live_…"),
+    "stripe_secret_key": (
+        re.compile(r"(?:sk|rk)_(?:test|live)_\w{6,}", re.ASCII),
+        "sk_test_… or rk_live_…",
+    ),
+    "stripe_publishable_key": (
+        re.compile(r"pk_(?:test|live)_\w{6,}", re.ASCII),
+        "pk_test_… or pk_live_…",
+    ),
     "stripe_webhook_secret": (re.compile(r"whsec_[\w+/=-]{6,}", re.ASCII), "whsec_…"),
 }
 # These have no COINPURSE_ prefix, because hosts and other tools know them already.
@@ -84,7 +90,13 @@ class Settings(BaseSettings):
     def from_flask(cls, config: Mapping[str, Any]) -> Self:
         """Read a Flask config by the contract's upper-case names; what it lacks comes from the environment."""
         names = {name: environment_name(name) for name in cls.model_fields}
-        return cls(**{name: config[key] for name, key in names.items() if config.get(key) not in (None, "")})
+        return cls(
+            **{
+                name: config[key]
+                for name, key in names.items()
+                if config.get(key) not in (None, "")
+            }
+        )
 
     @field_validator("base_url")
     @classmethod
@@ -100,10 +112,14 @@ class Settings(BaseSettings):
         parts = value.split(",") if isinstance(value, str) else value
         if not isinstance(parts, (list, tuple)):
             raise ValueError("list the origins, separated by commas")  # noqa: TRY004
-        origins = tuple(str(part).strip().rstrip("/").lower() for part in parts if str(part).strip())
+        origins = tuple(
+            str(part).strip().rstrip("/").lower() for part in parts if str(part).strip()
+        )
         for origin in origins:
             if origin_of(origin) != origin:
-                raise ValueError(f"{origin!r} is not an origin; write it as https://app.example.com")
+                raise ValueError(
+                    f"{origin!r} is not an origin; write it as https://app.example.com"
+                )
         return origins
 
     @field_validator("stripe_api_base")
@@ -118,9 +134,13 @@ class Settings(BaseSettings):
     def _key_forms(cls, value: SecretStr | str | None, info: Any) -> SecretStr | str | None:
         form, example = FORMS[info.field_name]
         text = value.get_secret_value() if isinstance(value, SecretStr) else value
-        parts = (text or "").split(",") if info.field_name == "stripe_webhook_secret" else [text or ""]
+        parts = (
+            (text or "").split(",") if info.field_name == "stripe_webhook_secret" else [text or ""]
+        )
         if text is not None and not all(form.fullmatch(part.strip()) for part in parts):
-            raise ValueError(f"this is not of the form {example}; copy it again from the Stripe Dashboard")
+            raise ValueError(
+                f"this is not of the form {example}; copy it again from the Stripe Dashboard"
+            )
         return value
 
     @model_validator(mode="after")
@@ -128,13 +148,17 @@ class Settings(BaseSettings):
         if not self.livemode:
             return self
         if self.demo:
-            raise ValueError("STRIPE_SECRET_KEY is a live key and the demo never uses one; give a test key")
+            raise ValueError(
+                "STRIPE_SECRET_KEY is a live key and the demo never uses one; give a test key"
+            )
         if self.stripe_api_base not in (None, "https://api.stripe.com"):
             raise ValueError(
                 "STRIPE_API_BASE must not be set with a live key: live keys go to Stripe alone; remove it"
             )
         if not self.base_url.startswith("https://"):
-            raise ValueError("COINPURSE_BASE_URL must start with https:// when the key is a live one")
+            raise ValueError(
+                "COINPURSE_BASE_URL must start with https:// when the key is a live one"
+            )
         return self
 
     @property

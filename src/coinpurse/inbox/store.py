@@ -13,7 +13,9 @@ from coinpurse.inbox.rules import StoredEvent
 from coinpurse.ports import StripeEvent
 
 # The payload is read as the text that came, not as JSON.
-COLUMNS = ", ".join("payload::text" if field.name == "payload" else field.name for field in fields(StoredEvent))
+COLUMNS = ", ".join(
+    "payload::text" if field.name == "payload" else field.name for field in fields(StoredEvent)
+)
 INSERT = """
     INSERT INTO coinpurse.stripe_events (id, type, object_id, livemode, api_version, event_at, payload, state,
                                          next_attempt_at)
@@ -77,7 +79,9 @@ def finished(work: UnitOfWork, event_id: str, *, state: str, note: str | None) -
     work.execute(FINISHED, id=event_id, state=state, note=note)
 
 
-def failed(work: UnitOfWork, event_id: str, *, error: str, next_attempt_at: datetime | None) -> None:
+def failed(
+    work: UnitOfWork, event_id: str, *, error: str, next_attempt_at: datetime | None
+) -> None:
     """Keep the traceback, and when the event is tried again."""
     work.execute(FAILED, id=event_id, error=error, next_attempt_at=next_attempt_at)
 
@@ -87,7 +91,9 @@ def due(work: UnitOfWork, *, limit: int) -> list[str]:
     return [row.id for row in work.rows(DUE, limit=limit)]
 
 
-def latest(work: UnitOfWork, *, state: str | None, type_: str | None, limit: int) -> list[StoredEvent]:
+def latest(
+    work: UnitOfWork, *, state: str | None, type_: str | None, limit: int
+) -> list[StoredEvent]:
     """Return stored events, newest first."""
     return [_event(row) for row in work.rows(LIST, state=state, type=type_, limit=limit)]
 

@@ -96,7 +96,9 @@ def list_transactions(
     work: UnitOfWork, user_id: str, *, before: int | None, limit: int
 ) -> list[Transaction]:
     """Return the user's rows, newest first."""
-    return [_transaction(row) for row in work.rows(LIST, user_id=user_id, before=before, limit=limit)]
+    return [
+        _transaction(row) for row in work.rows(LIST, user_id=user_id, before=before, limit=limit)
+    ]
 
 
 def _transaction(row: Row[Any], *, created: bool = False) -> Transaction:

@@ -6,7 +6,10 @@ from coinpurse.purchases.service import (
     PaymentStatus,
     Purchases,
     StartedCheckout,
+    all_payments,
+    find_payment,
     fulfil,
+    payments_of,
 )
 
 __all__ = [
@@ -15,7 +18,10 @@ __all__ = [
     "PaymentStatus",
     "Purchases",
     "StartedCheckout",
+    "all_payments",
+    "find_payment",
     "fulfil",
+    "payments_of",
     "report_of_intent",
     "report_of_session",
 ]

@@ -119,7 +119,9 @@ def report_of_session(session: CheckoutSession, *, settlement_failed: bool = Fal
     """Read a checkout session. settlement_failed: its delayed method has ended without the money."""
     signal = SESSION_SIGNALS.get((session.status, session.payment_status), Signal.UNKNOWN)
     return Report(
-        signal=Signal.SETTLEMENT_FAILED if settlement_failed and signal is Signal.SETTLING else signal,
+        signal=Signal.SETTLEMENT_FAILED
+        if settlement_failed and signal is Signal.SETTLING
+        else signal,
         payment_id=session.metadata.get("payment_id"),
         session_id=session.id,
         payment_intent_id=session.payment_intent_id,
@@ -150,7 +152,10 @@ def objection(payment: Payment, report: Report) -> str | None:
     """Why a paid report must not be credited without a person looking; None where all agrees."""
     if report.signal is Signal.FREE:
         return "Stripe says that no payment was required"
-    if (report.amount_minor, report.currency) != (payment.price.amount_minor, payment.price.currency):
+    if (report.amount_minor, report.currency) != (
+        payment.price.amount_minor,
+        payment.price.currency,
+    ):
         return (
             f"Stripe took {report.amount_minor} {report.currency} (minor units),"
             f" the order is {payment.price.amount_minor} {payment.price.currency}"
@@ -168,4 +173,6 @@ def objection(payment: Payment, report: Report) -> str | None:
 def next_status(payment: Payment, signal: Signal) -> str:
     """The status after the signal; the same one where it changes nothing."""
     status = TRANSITIONS.get((payment.status, signal), payment.status)
-    return "cancelled" if status == "expired" and payment.cancel_requested_at is not None else status
+    return (
+        "cancelled" if status == "expired" and payment.cancel_requested_at is not None else status
+    )

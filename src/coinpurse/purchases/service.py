@@ -35,6 +35,9 @@ from coinpurse.purchases.rules import (
     objection,
     report_of_session,
 )
+from coinpurse.purchases.store import all_payments, payments_of
+
+__all__ = ["all_payments", "payments_of"]
 
 # How often one payment is looked up at Stripe, whoever asks for its status and however often.
 CHECK_INTERVAL_SECONDS = 3.0
@@ -96,7 +99,9 @@ class Purchases:
         price = pack.prices[currency]
         payment_id = new_id()
         parameters = _parameters(payment_id, user_id, pack, price, success_url, cancel_url, locale)
-        digest = hashlib.sha256(json.dumps([pack.sku, currency, success_url, cancel_url]).encode()).digest()
+        digest = hashlib.sha256(
+            json.dumps([pack.sku, currency, success_url, cancel_url]).encode()
+        ).digest()
         with self._database.unit_of_work() as work:
             payment = store.insert(
                 work,
@@ -208,6 +213,12 @@ class Purchases:
             log.warning("status.look_up_failed", session_id=session_id, error=str(error))
 
 
+def find_payment(work: UnitOfWork, id_or_session: str) -> Payment | None:
+    """Return a payment by our id or by Stripe's session id."""
+    named = _uuid(id_or_session)
+    return store.find(work, named) if named else store.find_by_session(work, id_or_session)
+
+
 def fulfil(work: UnitOfWork, report: Report) -> Fulfilment:
     """Apply a report to the payment that it is about, and credit the buyer's wallet when it says paid.
 
@@ -310,7 +321,13 @@ def _credit(work: UnitOfWork, payment: Payment) -> Transaction:
 
 
 def _parameters(
-    payment_id: UUID, user_id: str, pack: Pack, price: Money, success_url: str, cancel_url: str, locale: str | None
+    payment_id: UUID,
+    user_id: str,
+    pack: Pack,
+    price: Money,
+    success_url: str,
+    cancel_url: str,
+    locale: str | None,
 ) -> dict[str, object]:
     """What Stripe is asked for. Our metadata goes onto the payment intent too: Stripe copies nothing."""
     bonus = f" + {pack.bonus} bonus coins" if pack.bonus else ""

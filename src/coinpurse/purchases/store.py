@@ -14,7 +14,11 @@ from coinpurse.money import Money
 from coinpurse.purchases.rules import Payment
 
 COLUMNS = ", ".join(
-    [*(field.name for field in fields(Payment) if field.name != "price"), "amount_minor", "currency"]
+    [
+        *(field.name for field in fields(Payment) if field.name != "price"),
+        "amount_minor",
+        "currency",
+    ]
 )
 INSERT = f"""
     INSERT INTO coinpurse.payment_sessions (id, user_id, pack_sku, coins, bonus, amount_minor, currency, livemode,
@@ -127,17 +131,21 @@ def lock(work: UnitOfWork, payment_id: UUID) -> Payment | None:
     return row and _payment(row)
 
 
-def of_user(work: UnitOfWork, user_id: str, *, limit: int) -> list[Payment]:
+def payments_of(work: UnitOfWork, user_id: str, *, limit: int) -> list[Payment]:
     """Return the user's payments, newest first."""
     return [_payment(row) for row in work.rows(OF_USER, user_id=user_id, limit=limit)]
 
 
-def latest(work: UnitOfWork, *, status: str | None, in_review: bool, limit: int) -> list[Payment]:
+def all_payments(work: UnitOfWork, *, status: str | None, in_review: bool, limit: int) -> list[Payment]:
     """Return everybody's payments, newest first."""
-    return [_payment(row) for row in work.rows(LATEST, status=status, in_review=in_review, limit=limit)]
+    return [
+        _payment(row) for row in work.rows(LATEST, status=status, in_review=in_review, limit=limit)
+    ]
 
 
-def opened(work: UnitOfWork, payment_id: UUID, *, session_id: str, checkout_url: str | None) -> None:
+def opened(
+    work: UnitOfWork, payment_id: UUID, *, session_id: str, checkout_url: str | None
+) -> None:
     """Note the session that Stripe made. Repeatable."""
     work.execute(OPENED, id=payment_id, session_id=session_id, checkout_url=checkout_url)
 

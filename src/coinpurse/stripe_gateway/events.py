@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import NoReturn
 
 from coinpurse.errors import WebhookRejected
-from coinpurse.ports import StripeEvent
+from coinpurse.ports import StripeEvent, StripeObject
 from coinpurse.stripe_gateway.fields import Fields, UnreadableError
 from coinpurse.stripe_gateway.readers import read_object
 
@@ -65,12 +65,20 @@ def _read_snapshot(event: Fields, payload: str, received_at: datetime) -> Stripe
         livemode=event.optional_flag("livemode") or False,
         event_at=event.optional_moment("created") or received_at,
         object_id=subject.optional_text("id") or "",
-        object=read_object(subject.raw()),
+        object=_find_object(subject),
         thin=False,
         api_version=event.optional_text("api_version"),
         payload=payload,
         object_type=subject.optional_text("object") or "",
     )
+
+
+def _find_object(subject: Fields) -> StripeObject | None:
+    """Read the object where it can be read; what an odd event means is asked of Stripe, not lost."""
+    try:
+        return read_object(subject.raw())
+    except UnreadableError:
+        return None
 
 
 def _read_thin(event: Fields, payload: str, received_at: datetime) -> StripeEvent:

@@ -10,20 +10,21 @@ from collections.abc import Callable
 
 from flask import Flask
 
-from coinpurse.web import access, errors, language, payment, store, wallet, webhook
+from coinpurse.web import access, language, payment, store, wallet, webhook
 
 __all__ = ["register"]
 
 JSON_BLUEPRINTS = (payment.blueprint, webhook.blueprint, wallet.blueprint)
 
 
-def register(app: Flask, *, user_id: Callable[[], str | None] | None, pages_prefix: str | None) -> None:
+def register(
+    app: Flask, *, user_id: Callable[[], str | None] | None, pages_prefix: str | None
+) -> None:
     """Add our blueprints to the app. pages_prefix: None leaves the pages out."""
     access.use(app, user_id)
     language.use(app)
     csrf = app.extensions.get("csrf")
     for blueprint in JSON_BLUEPRINTS:
-        errors.answer_in_json(blueprint)
         app.register_blueprint(blueprint)
         if csrf is not None:
             # These routes have their own guard: the JSON content type and the Origin, or Stripe's signature.

@@ -25,7 +25,9 @@ def read_object() -> dict[str, Any]:
     """
     try:
         body = json.loads(
-            request.get_data(cache=False).decode("utf-8"), parse_float=Decimal, parse_constant=_not_json
+            request.get_data(cache=False).decode("utf-8"),
+            parse_float=Decimal,
+            parse_constant=_not_json,
         )
     except (ValueError, RecursionError):
         raise RequestRefused("invalid_json") from None
@@ -47,7 +49,9 @@ def text(body: dict[str, Any], field: str, *, default: str | None = None) -> str
     return value
 
 
-def whole_number(body: dict[str, Any], field: str, *, least: int, default: int | None = None) -> int:
+def whole_number(
+    body: dict[str, Any], field: str, *, least: int, default: int | None = None
+) -> int:
     """Return a field's whole number from `least` to 2^53 - 1. Raises InvalidRequest."""
     value = body.get(field, default)
     if value is None:
@@ -67,7 +71,9 @@ def price(body: dict[str, Any], field: str, currency: str) -> Money:
     try:
         return Money.from_major(Decimal(value), currency)
     except InvalidRequest:
-        raise InvalidRequest(field, _("is not a price in %(currency)s", currency=currency.upper())) from None
+        raise InvalidRequest(
+            field, _("is not a price in %(currency)s", currency=currency.upper())
+        ) from None
 
 
 def idempotency_key() -> str | None:
@@ -85,7 +91,9 @@ def query_number(field: str, *, least: int, most: int, default: int | None) -> i
     given = request.args.get(field)
     if given is None or given == "":
         return default
-    if not (given.isascii() and given.isdigit() and len(given) < 20 and least <= int(given) <= most):
+    if not (
+        given.isascii() and given.isdigit() and len(given) < 20 and least <= int(given) <= most
+    ):
         raise InvalidRequest(
             field, _("must be a whole number from %(least)s to %(most)s", least=least, most=most)
         )

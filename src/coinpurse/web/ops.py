@@ -26,6 +26,6 @@ def ready() -> tuple[Response, int]:
     try:
         current_purse().require_ready()
     except (ConfigurationError, DBAPIError) as error:
-        log.error("ready.refused", error=str(error))
+        log.warning("ready.refused", error=str(error))
         return jsonify(status="not ready"), 503
     return jsonify(status="ok"), 200

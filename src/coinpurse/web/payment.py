@@ -12,12 +12,14 @@ from coinpurse.money import Money
 from coinpurse.purchases import Payment, PaymentStatus
 from coinpurse.web import json_requests
 from coinpurse.web.access import current_purse, limit_body, login_required, required_user_id
+from coinpurse.web.errors import answer_in_json
 from coinpurse.web.language import stripe_locale
 from coinpurse.web.store import default_urls
 
 SESSION_ID_FORM = re.compile(r"cs_(?:test|live)_[A-Za-z0-9]{1,200}")
 
 blueprint = Blueprint("coinpurse_payment", __name__, url_prefix="/api/payment")
+answer_in_json(blueprint)
 blueprint.before_request(limit_body)
 
 
@@ -91,7 +93,11 @@ def history() -> Response:
     """The user's payments, newest first."""
     limit = json_requests.query_number("limit", least=1, most=200, default=50)
     assert limit is not None
-    return jsonify(payments=[_payment(row) for row in current_purse().payments(required_user_id(), limit=limit)])
+    return jsonify(
+        payments=[
+            _payment(row) for row in current_purse().payments(required_user_id(), limit=limit)
+        ]
+    )
 
 
 def _known(session_id: str) -> str:
@@ -126,4 +132,8 @@ def _payment(payment: Payment) -> dict[str, Any]:
 
 
 def _amount(price: Money) -> dict[str, Any]:
-    return {"amount_minor": price.amount_minor, "currency": price.currency, "amount": str(price.major)}
+    return {
+        "amount_minor": price.amount_minor,
+        "currency": price.currency,
+        "amount": str(price.major),
+    }

@@ -11,10 +11,12 @@ from flask import Blueprint, Response, jsonify
 from coinpurse.ledger import Transaction
 from coinpurse.web import json_requests
 from coinpurse.web.access import current_purse, login_required, required_user_id
+from coinpurse.web.errors import answer_in_json
 
 LARGEST_ID = 2**63 - 1
 
 blueprint = Blueprint("coinpurse_wallet", __name__, url_prefix="/api/wallet")
+answer_in_json(blueprint)
 
 
 @blueprint.get("")
@@ -40,7 +42,8 @@ def transactions() -> Response:
     assert limit is not None
     rows = current_purse().transactions(required_user_id(), before=before, limit=limit)
     return jsonify(
-        transactions=[_transaction(row) for row in rows], next=rows[-1].id if len(rows) == limit else None
+        transactions=[_transaction(row) for row in rows],
+        next=rows[-1].id if len(rows) == limit else None,
     )
 
 
@@ -51,11 +54,15 @@ def statement() -> Response:
     purse, user_id = current_purse(), required_user_id()
 
     def lines() -> Any:
-        yield _csv(["id", "time", "type", "coins", "balance_after", "amount", "currency", "description"])
+        yield _csv(
+            ["id", "time", "type", "coins", "balance_after", "amount", "currency", "description"]
+        )
         before = None
         while rows := purse.transactions(user_id, before=before, limit=200):
             for row in rows:
-                amount = [str(row.price.major), row.price.currency.upper()] if row.price else ["", ""]
+                amount = (
+                    [str(row.price.major), row.price.currency.upper()] if row.price else ["", ""]
+                )
                 yield _csv(
                     [row.id, row.created_at.isoformat(), row.type, row.coins, row.balance_after, *amount,
                      _inert(row.description)]
@@ -65,7 +72,10 @@ def statement() -> Response:
     return Response(
         lines(),
         mimetype="text/csv",
-        headers={"Content-Disposition": 'attachment; filename="statement.csv"', "Cache-Control": "no-store"},
+        headers={
+            "Content-Disposition": 'attachment; filename="statement.csv"',
+            "Cache-Control": "no-store",
+        },
     )
 
 

@@ -7,8 +7,10 @@ from flask import Blueprint, Response, jsonify, request
 
 from coinpurse.errors import WebhookRejected
 from coinpurse.web.access import current_purse, limit_body
+from coinpurse.web.errors import answer_in_json
 
 blueprint = Blueprint("coinpurse_webhook", __name__, url_prefix="/api/payment")
+answer_in_json(blueprint)
 blueprint.before_request(limit_body)
 
 log = structlog.get_logger()
@@ -18,7 +20,9 @@ log = structlog.get_logger()
 def receive() -> tuple[Response, int]:
     """Answer 200 once the event is stored; an error other than a refusal is a 5xx, and Stripe tries again."""
     try:
-        current_purse().inbox.receive(request.get_data(cache=False), request.headers.get("Stripe-Signature"))
+        current_purse().inbox.receive(
+            request.get_data(cache=False), request.headers.get("Stripe-Signature")
+        )
     except WebhookRejected as rejected:
         log.warning("webhook.rejected", reason=rejected.reason, detail=rejected.detail)
         return jsonify(error=rejected.reason), 400

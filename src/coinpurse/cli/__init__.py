@@ -1,0 +1,49 @@
+"""The command line: one module for each group of commands.
+
+Exit codes: 0 fine, 1 found something, 2 could not run.
+"""
+
+from __future__ import annotations
+
+import click
+import psycopg
+from sqlalchemy.exc import DBAPIError
+
+from coinpurse.cli import catalog, database, demo, events, payments, serve, wallet, worker
+from coinpurse.errors import CoinpurseError
+
+COULD_NOT_RUN = 2
+
+
+class _Main(click.Group):
+    """Turns our errors into one sentence and the exit code 2."""
+
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except CoinpurseError as error:
+            problem = str(error)
+        except (DBAPIError, psycopg.OperationalError) as error:
+            cause = getattr(error, "orig", error)
+            problem = f"The database cannot be used: {str(cause).strip()}. Check DATABASE_URL and the server."
+        click.echo(f"Error: {problem}", err=True)
+        ctx.exit(COULD_NOT_RUN)
+
+
+@click.group(cls=_Main, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="coinpurse")
+def main() -> None:
+    """Sell in-app coins through Stripe and keep every coin safe afterwards."""
+
+
+for command in (
+    demo.demo,
+    serve.serve,
+    worker.worker,
+    database.db,
+    catalog.catalog,
+    events.events,
+    payments.payments,
+    wallet.wallet,
+):
+    main.add_command(command)

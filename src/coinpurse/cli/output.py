@@ -1,0 +1,58 @@
+"""What commands share: the purse of the environment, and rows as a table or as JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import datetime
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from coinpurse import logs
+from coinpurse.extension import Coinpurse
+from coinpurse.settings import Settings
+
+console = Console()
+
+as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts.")
+limit = click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True)
+
+
+def purse_of_environment() -> Coinpurse:
+    """Return a purse with the settings of the environment. Raises ConfigurationError unless it can be used."""
+    logs.configure()
+    purse = Coinpurse(settings=Settings())
+    purse.require_ready()
+    return purse
+
+
+def print_json(value: object) -> None:
+    """Print a value, with times and ids as text."""
+    click.echo(json.dumps(value, indent=2, default=str, ensure_ascii=False))
+
+
+def print_rows(rows: Sequence[dict[str, object]], *, as_json: bool, empty: str) -> None:
+    """Print rows as JSON or as a table whose columns are the keys of the first one."""
+    if as_json:
+        print_json(rows)
+        return
+    if not rows:
+        click.echo(empty)
+        return
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for name, value in rows[0].items():
+        number = isinstance(value, int)
+        table.add_column(name.replace("_", " "), justify="right" if number else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*(_cell(value) for value in row.values()))
+    console.print(table)
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return "–"
+    if isinstance(value, datetime):
+        return value.astimezone().strftime("%Y-%m-%d %H:%M:%S %Z")
+    return str(value)
