@@ -29,7 +29,7 @@ def parse_pairs(pairs: Iterable[tuple[str, str]]) -> Form:
     """Build the nested form from decoded pairs; the last of equal keys counts."""
     form: Form = {}
     for key, value in pairs:
-        _place(form, _path(key), value, key)
+        _place(form, _path(key), value)
     return form
 
 
@@ -49,7 +49,7 @@ def _path(key: str) -> list[str]:
     return [match[1], *SEGMENT.findall(match[2])]
 
 
-def _place(form: Form, path: list[str], value: str, key: str) -> None:
+def _place(form: Form, path: list[str], value: str) -> None:
     if len(path) > DEEPEST:
         raise MalformedRequest("The request is nested too deeply.", param=path[0])
     level = form

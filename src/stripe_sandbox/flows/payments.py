@@ -262,7 +262,7 @@ def _refused(
         events.emit(work, "charge.failed", failed)
     charge_id = failed["id"] if failed else None
     facts = _fail_intent(work, intent, method, decline, charge_id)
-    error = ApiError(
+    return ApiError(
         decline.message,
         status=402,
         type="card_error",
@@ -273,7 +273,6 @@ def _refused(
         | {"payment_intent": intent},
         keeps_effects=True,
     )  # fmt: skip
-    return error
 
 
 def _fail_intent(

@@ -19,6 +19,14 @@ from stripe_sandbox.json_types import Json
 from stripe_sandbox.resources import metadata, refunds
 from stripe_sandbox.unit_of_work import UnitOfWork
 
+# Never read: creation is refused.
+CREATE_NAMES = (
+    "amount", "application_fee", "application_fee_amount", "capture", "card", "currency",
+    "customer", "description", "destination", "metadata", "on_behalf_of", "radar_options",
+    "receipt_email", "shipping", "source", "statement_descriptor", "statement_descriptor_suffix",
+    "transfer_data", "transfer_group",
+)  # fmt: skip
+CREATE = Parameters(dict.fromkeys(CREATE_NAMES, Accepted()))
 UPDATE = Parameters(
     {
         "customer": Text(),
@@ -130,30 +138,7 @@ def retrieve_dispute(work: UnitOfWork, call: Call) -> Json:
 
 
 ROUTES = (
-    Route(
-        "POST",
-        "/v1/charges",
-        create,
-        Parameters(
-            {
-                name: Accepted()
-                for name in (
-                    "amount",
-                    "currency",
-                    "source",
-                    "customer",
-                    "description",
-                    "metadata",
-                    "capture",
-                    "receipt_email",
-                    "card",
-                    "shipping",
-                    "statement_descriptor",
-                    "payment_method",
-                )
-            }
-        ),
-    ),
+    Route("POST", "/v1/charges", create, CREATE),
     Route("GET", "/v1/charges", list_, LIST),
     Route("GET", "/v1/charges/{charge}", retrieve),
     Route("POST", "/v1/charges/{charge}", update, UPDATE),

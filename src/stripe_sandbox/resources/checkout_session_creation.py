@@ -2,182 +2,21 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
 from urllib.parse import urlsplit
 
 from stripe_sandbox.api.call import Call
 from stripe_sandbox.api.errors import ApiError, MalformedRequest, missing_parameter, unsupported
-from stripe_sandbox.api.parameters import (
-    SHIPPING,
-    Accepted,
-    Amount,
-    Boolean,
-    Choice,
-    Integer,
-    ListOf,
-    Metadata,
-    NotModelled,
-    Parameters,
-    Shape,
-    Text,
-)
 from stripe_sandbox.api.versions import WITHOUT_PAYMENT_METHOD_TYPES
 from stripe_sandbox.currencies import check_charge
 from stripe_sandbox.json_types import Json
-from stripe_sandbox.objects import checkout_session, price, product
+from stripe_sandbox.objects import checkout_session
 from stripe_sandbox.payment_method_types import TYPES, fits, offered_by_default
 from stripe_sandbox.resources import metadata
-from stripe_sandbox.resources.prices import PRODUCT_DATA, TAX_BEHAVIOR
+from stripe_sandbox.resources.cart_lines import line_item
 from stripe_sandbox.unit_of_work import UnitOfWork
 
 MINUTE = 60
 SHORTEST, LONGEST = 30 * MINUTE, 24 * 60 * MINUTE
-LOCALES = [
-    "auto",
-    "bg",
-    "cs",
-    "da",
-    "de",
-    "el",
-    "en",
-    "en-GB",
-    "es",
-    "es-419",
-    "et",
-    "fi",
-    "fil",
-    "fr",
-    "fr-CA",
-    "hr",
-    "hu",
-    "id",
-    "it",
-    "ja",
-    "ko",
-    "lt",
-    "lv",
-    "ms",
-    "mt",
-    "nb",
-    "nl",
-    "pl",
-    "pt",
-    "pt-BR",
-    "ro",
-    "ru",
-    "sk",
-    "sl",
-    "sv",
-    "th",
-    "tr",
-    "vi",
-    "zh",
-    "zh-HK",
-    "zh-TW",
-]
-OFF = Shape({"enabled": Boolean(), "liability": Accepted()})
-PRICE_DATA = Shape(
-    {
-        "currency": Text(),
-        "product": Text(),
-        "product_data": PRODUCT_DATA,
-        "recurring": NotModelled("subscriptions"),
-        "tax_behavior": TAX_BEHAVIOR,
-        "unit_amount": Integer(),
-        "unit_amount_decimal": Amount(),
-    },
-    ("currency",),
-)
-LINE_ITEM = Shape(
-    {
-        "adjustable_quantity": Shape(
-            {"enabled": Boolean(), "maximum": Integer(), "minimum": Integer()}, ("enabled",)
-        ),
-        "dynamic_tax_rates": Accepted(),
-        "metadata": Metadata(),
-        "price": Text(),
-        "price_data": PRICE_DATA,
-        "quantity": Integer(),
-        "tax_rates": NotModelled("tax rates"),
-    }
-)
-PAYMENT_INTENT_DATA = Shape(
-    {
-        "application_fee_amount": NotModelled("Connect"),
-        "capture_method": Choice(("automatic", "automatic_async", "manual")),
-        "description": Text(1000),
-        "metadata": Metadata(),
-        "on_behalf_of": NotModelled("Connect"),
-        "receipt_email": Text(),
-        "setup_future_usage": Choice(("off_session", "on_session")),
-        "shipping": SHIPPING,
-        "statement_descriptor": Text(22),
-        "statement_descriptor_suffix": Text(22),
-        "transfer_data": NotModelled("Connect"),
-        "transfer_group": Text(),
-    }
-)
-CREATE = Parameters(
-    {
-        "adaptive_pricing": OFF,
-        "after_expiration": Shape(
-            {
-                "recovery": Shape(
-                    {"enabled": Boolean(), "allow_promotion_codes": Boolean()}, ("enabled",)
-                )
-            }
-        ),
-        "allow_promotion_codes": Boolean(),
-        "allowed_payment_method_types": ListOf(Text()),
-        "automatic_tax": OFF,
-        "billing_address_collection": Choice(("auto", "required")),
-        "branding_settings": Accepted(),
-        "cancel_url": Text(),
-        "client_reference_id": Text(200),
-        "consent_collection": Accepted(),
-        "currency": Text(),
-        "custom_fields": Accepted(),
-        "custom_text": Accepted(),
-        "customer": Text(),
-        "customer_account": NotModelled("customer accounts"),
-        "customer_creation": Choice(("always", "if_required")),
-        "customer_email": Text(800),
-        "customer_update": Accepted(),
-        "discounts": NotModelled("discounts"),
-        "excluded_payment_method_types": ListOf(Text()),
-        "expires_at": Integer(),
-        "integration_identifier": Text(),
-        "invoice_creation": OFF,
-        "line_items": ListOf(LINE_ITEM),
-        "locale": Choice(tuple(LOCALES)),
-        "managed_payments": OFF,
-        "metadata": Metadata(),
-        "mode": Choice(("payment", "setup", "subscription")),
-        "name_collection": Accepted(),
-        "optional_items": NotModelled("optional items"),
-        "origin_context": Choice(("mobile_app", "web")),
-        "payment_intent_data": PAYMENT_INTENT_DATA,
-        "payment_method_collection": Choice(("always", "if_required")),
-        "payment_method_configuration": Text(),
-        "payment_method_data": Accepted(),
-        "payment_method_options": Accepted(),
-        "payment_method_types": ListOf(Text()),
-        "permissions": Accepted(),
-        "phone_number_collection": Shape({"enabled": Boolean()}, ("enabled",)),
-        "redirect_on_completion": Choice(("always", "if_required", "never")),
-        "return_url": Text(),
-        "saved_payment_method_options": Accepted(),
-        "setup_intent_data": NotModelled("setup mode"),
-        "shipping_address_collection": NotModelled("shipping"),
-        "shipping_options": NotModelled("shipping"),
-        "submit_type": Choice(("auto", "book", "donate", "pay", "subscribe")),
-        "subscription_data": NotModelled("subscriptions"),
-        "success_url": Text(),
-        "tax_id_collection": OFF,
-        "ui_mode": Choice(("elements", "embedded_page", "form", "hosted_page")),
-        "wallet_options": Accepted(),
-    }
-)
 # Switches that may be sent as off.
 MUST_BE_OFF = {
     "automatic_tax": "automatic tax",
@@ -202,7 +41,7 @@ def create(work: UnitOfWork, call: Call) -> Json:
         data["metadata"] = metadata.created(data["metadata"])
     if not given.get("line_items"):
         raise missing_parameter("line_items")
-    items = [_line_item(work, item, number) for number, item in enumerate(given["line_items"])]
+    items = [line_item(work, item, number) for number, item in enumerate(given["line_items"])]
     currency = _currency(items, given.get("currency"))
     total = sum(item["amount_total"] for item in items)
     if total:
@@ -336,79 +175,6 @@ def _customer_details(work: UnitOfWork, given: Json) -> Json | None:
         "tax_exempt": "none",
         "tax_ids": None,
     }
-
-
-def _line_item(work: UnitOfWork, given: Json, number: int) -> Json:
-    path = f"line_items[{number}]"
-    if ("price" in given) == ("price_data" in given):
-        raise MalformedRequest(
-            f"You must specify either `price` or `price_data` in `{path}`.", param=f"{path}[price]"
-        )
-    quantity = given.get("quantity")
-    if quantity is None:
-        raise MalformedRequest(
-            "Quantity is required. Add `quantity` to `" + path + "`",
-            code="parameter_missing",
-            param=f"{path}[quantity]",
-        )
-    if quantity < 1:
-        raise MalformedRequest(
-            "This value must be greater than or equal to 1.",
-            code="parameter_invalid_integer",
-            param=f"{path}[quantity]",
-        )
-    if "price" in given:
-        sold = work.get("price", given["price"], f"{path}[price]")
-        _require_sellable(sold, path)
-    else:
-        sold = _price_from_data(work, given["price_data"], f"{path}[price_data]")
-    name = work.get("product", sold["product"])["name"]
-    unit = sold["unit_amount"]
-    if unit is None:
-        unit = round(Decimal(sold["unit_amount_decimal"]))
-    extras = {"metadata": metadata.created(given.get("metadata"))}
-    if "adjustable_quantity" in given:
-        extras["adjustable_quantity"] = {
-            "enabled": given["adjustable_quantity"]["enabled"],
-            "maximum": given["adjustable_quantity"].get("maximum", 99),
-            "minimum": given["adjustable_quantity"].get("minimum", 0),
-        }
-    return checkout_session.line_item(sold, name, quantity, unit, extras)
-
-
-def _require_sellable(sold: Json, path: str) -> None:
-    if not sold["active"]:
-        raise ApiError(
-            "The price specified is inactive. This field only accepts active prices.",
-            code="price_inactive",
-            param=f"{path}[price]",
-            saved=False,
-        )
-    if sold["type"] != "one_time":
-        raise ApiError(
-            "You specified `payment` mode but passed a recurring price. Either switch to "
-            "`subscription` mode or use only one-time prices.",
-            param=f"{path}[price]",
-            saved=False,
-        )
-
-
-def _price_from_data(work: UnitOfWork, given: Json, path: str) -> Json:
-    if ("product" in given) == ("product_data" in given):
-        raise MalformedRequest(
-            f"You must specify either `product` or `product_data` in `{path}`.",
-            code="parameter_missing" if "product" not in given else None,
-            param=f"{path}[product]",
-        )
-    price.unit_amounts(given, path)
-    if "product" in given:
-        owner = work.get("product", given["product"], f"{path}[product]")
-    else:
-        # Products and prices made for one session are inactive from the start, and silent.
-        data = given["product_data"] | {"active": False}
-        data["metadata"] = metadata.created(data.get("metadata"))
-        owner = product.create(work, data)
-    return price.create(work, given | {"active": False}, owner["id"], path=path)
 
 
 def _currency(items: list[Json], wanted: str | None) -> str:

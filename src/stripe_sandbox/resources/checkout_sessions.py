@@ -5,11 +5,20 @@ from __future__ import annotations
 from stripe_sandbox.api.call import Call, Route, listing
 from stripe_sandbox.api.errors import ApiError
 from stripe_sandbox.api.pagination import page, slice_page
-from stripe_sandbox.api.parameters import TIME_RANGE, Choice, Metadata, Parameters, Shape, Text
+from stripe_sandbox.api.parameters import (
+    TIME_RANGE,
+    Choice,
+    Metadata,
+    NotModelled,
+    Parameters,
+    Shape,
+    Text,
+)
 from stripe_sandbox.flows import checkout
 from stripe_sandbox.json_types import Json
 from stripe_sandbox.resources import metadata
-from stripe_sandbox.resources.checkout_session_creation import CREATE, create
+from stripe_sandbox.resources.checkout_session_creation import create
+from stripe_sandbox.resources.checkout_session_parameters import CREATE
 from stripe_sandbox.unit_of_work import UnitOfWork
 
 LIST = listing(
@@ -24,7 +33,14 @@ LIST = listing(
         "subscription": Text(),
     }
 )
-UPDATE = Parameters({"metadata": Metadata()})
+UPDATE = Parameters(
+    {
+        "collected_information": NotModelled("changes to a cart or its shipping"),
+        "line_items": NotModelled("changes to a cart or its shipping"),
+        "metadata": Metadata(),
+        "shipping_options": NotModelled("changes to a cart or its shipping"),
+    }
+)
 
 
 def retrieve(work: UnitOfWork, call: Call) -> Json:

@@ -42,10 +42,23 @@ SHARED: Mapping[str, Rule] = {
     "tax": Accepted(),
     "tax_exempt": Choice(("exempt", "none", "reverse"), clearable=True),
 }
-CREATE = Parameters(
-    {**SHARED, "payment_method": Text(), "test_clock": NotModelled("billing test clocks")}
+BILLING = NotModelled("billing, sources and cash balances")
+SHARED_BILLING = dict.fromkeys(
+    ("business_name", "cash_balance", "individual_name", "invoice_prefix", "next_invoice_sequence"),
+    BILLING,
 )
-UPDATE = Parameters({**SHARED, "default_source": NotModelled("sources")})
+CREATE = Parameters(
+    {
+        **SHARED,
+        **SHARED_BILLING,
+        "payment_method": NotModelled("attaching at creation"),
+        "tax_id_data": BILLING,
+        "test_clock": BILLING,
+    }
+)
+SOURCES = ("bank_account", "card", "default_alipay_account", "default_bank_account",
+           "default_card", "default_source")  # fmt: skip
+UPDATE = Parameters({**SHARED, **SHARED_BILLING, **dict.fromkeys(SOURCES, BILLING)})
 LIST = listing({"created": TIME_RANGE, "email": Text(), "test_clock": Text()})
 IGNORED = ("invoice_settings", "tax")
 

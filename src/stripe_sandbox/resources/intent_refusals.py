@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from stripe_sandbox.api.errors import ApiError, MalformedRequest
 from stripe_sandbox.currencies import check_charge, display
 from stripe_sandbox.json_types import Json
-from stripe_sandbox.unit_of_work import UnitOfWork
 
 UNEXPECTED = "payment_intent_unexpected_state"
 ALLOWED = {
@@ -69,7 +68,7 @@ def check_amount(amount: int, currency: str) -> None:
     check_charge(amount, currency)
 
 
-def check_owner(work: UnitOfWork, method: Json, customer: str | None) -> None:
+def check_owner(method: Json, customer: str | None) -> None:
     """Refuse another customer's method."""
     owner = method["customer"]
     if owner is None or owner == customer:

@@ -33,63 +33,64 @@ from stripe_sandbox.resources import intent_refusals, metadata, payment_methods
 from stripe_sandbox.unit_of_work import UnitOfWork
 
 CONNECT = NotModelled("Connect")
+# Taken by creation, update and confirmation alike.
 SHARED: Mapping[str, Rule] = {
     "allowed_payment_method_types": ListOf(Text()),
     "amount_details": Accepted(),
-    "application_fee_amount": CONNECT,
     "capture_method": Choice(("automatic", "automatic_async", "manual")),
-    "confirmation_token": NotModelled("confirmation tokens"),
-    "customer": Text(),
-    "customer_account": NotModelled("customer accounts"),
-    "description": Text(1000, clearable=True),
     "excluded_payment_method_types": ListOf(Text()),
     "hooks": Accepted(),
-    "mandate": Text(),
-    "mandate_data": Accepted(),
-    "metadata": Metadata(),
-    "off_session": Accepted(),
     "payment_details": Accepted(),
     "payment_method": Text(),
-    "payment_method_configuration": Text(),
     "payment_method_data": payment_methods.DATA,
     "payment_method_options": Accepted(),
     "payment_method_types": ListOf(Text()),
     "receipt_email": Text(clearable=True),
-    "return_url": Text(),
     "setup_future_usage": Choice(("off_session", "on_session"), clearable=True),
     "shipping": SHIPPING,
+}
+# Facts of the intent: not taken by confirmation.
+FACTS: Mapping[str, Rule] = {
+    "amount": Integer(),
+    "application_fee_amount": CONNECT,
+    "currency": Text(),
+    "customer": Text(),
+    "customer_account": NotModelled("customer accounts"),
+    "description": Text(1000, clearable=True),
+    "metadata": Metadata(),
+    "payment_method_configuration": Text(),
     "statement_descriptor": Text(22),
     "statement_descriptor_suffix": Text(22),
     "transfer_data": CONNECT,
     "transfer_group": Text(),
+}
+# How to pay: not taken by update.
+PAYING: Mapping[str, Rule] = {
+    "confirmation_token": NotModelled("confirmation tokens"),
+    "error_on_requires_action": Boolean(),
+    "mandate": Text(),
+    "mandate_data": Accepted(),
+    "off_session": Accepted(),
+    "radar_options": Accepted(),
+    "return_url": Text(),
     "use_stripe_sdk": Boolean(),
 }
 CREATE = Parameters(
     {
         **SHARED,
-        "amount": Integer(),
+        **FACTS,
+        **PAYING,
         "automatic_payment_methods": Shape(
             {"allow_redirects": Choice(("always", "never")), "enabled": Boolean()}, ("enabled",)
         ),
         "confirm": Boolean(),
         "confirmation_method": Choice(("automatic", "manual")),
-        "currency": Text(),
-        "error_on_requires_action": Boolean(),
         "on_behalf_of": CONNECT,
-        "radar_options": Accepted(),
     },
     ("amount", "currency"),
 )
-UPDATE = Parameters({**SHARED, "amount": Integer(), "currency": Text()})
-CONFIRM = Parameters(
-    {
-        **SHARED,
-        "amount_to_confirm": Integer(),
-        "client_secret": Text(),
-        "error_on_requires_action": Boolean(),
-        "radar_options": Accepted(),
-    }
-)
+UPDATE = Parameters({**SHARED, **FACTS})
+CONFIRM = Parameters({**SHARED, **PAYING, "amount_to_confirm": Integer(), "client_secret": Text()})
 CAPTURE = Parameters(
     {
         "amount_details": Accepted(),
@@ -141,7 +142,7 @@ def create(work: UnitOfWork, call: Call) -> Json:
     confirm_now = given.get("confirm", False)
     if method is not None:
         given["payment_method"] = method["id"]
-        intent_refusals.check_owner(work, method, given.get("customer"))
+        intent_refusals.check_owner(method, given.get("customer"))
     intent = payment_intent.create(
         work,
         amount=given["amount"],
@@ -174,7 +175,7 @@ def update(work: UnitOfWork, call: Call) -> Json:
     intent |= {name: given[name] for name in COPIED if name in given}
     method = _method(work, given)
     if method is not None:
-        intent_refusals.check_owner(work, method, intent["customer"])
+        intent_refusals.check_owner(method, intent["customer"])
         intent |= {"payment_method": method["id"], "status": "requires_confirmation"}
     return work.save(intent)
 
@@ -192,7 +193,7 @@ def confirm(work: UnitOfWork, call: Call) -> Json:
         method = work.get("payment_method", intent["payment_method"])
     if method is not None:
         with intent_refusals.showing(intent):
-            intent_refusals.check_owner(work, method, intent["customer"])
+            intent_refusals.check_owner(method, intent["customer"])
     return _confirm(work, intent, method, given)
 
 

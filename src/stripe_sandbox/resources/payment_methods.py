@@ -20,6 +20,7 @@ from stripe_sandbox.api.parameters import (
     Choice,
     Integer,
     Metadata,
+    NotModelled,
     Parameters,
     Rule,
     Shape,
@@ -52,6 +53,12 @@ CARD = Shape(
         "token": Text(),
     }
 )
+OTHER_TYPES = (
+    "acss_debit affirm afterpay_clearpay alma amazon_pay au_becs_debit bancontact billie bizum blik "
+    "cashapp crypto custom eps fpx giropay grabpay ideal interac_present kakao_pay klarna kr_card "
+    "mb_way mobilepay multibanco naver_pay nz_bank_account p24 pay_by_bank payco paynow paypal payto "
+    "pix promptpay revolut_pay samsung_pay satispay scalapay sofort sunbit swish twint upi zip"
+)
 # What creates a method; also taken as payment_method_data of intents.
 DATA_RULES: Mapping[str, Rule] = {
     "allow_redisplay": REDISPLAY,
@@ -64,13 +71,22 @@ DATA_RULES: Mapping[str, Rule] = {
     **{name: Accepted() for name in TYPES if name not in {"card", "sepa_debit"}},
 }
 DATA = Shape(DATA_RULES, ("type",))
-CREATE = Parameters({**DATA_RULES, "customer": Text(), "payment_method": Text()})
+CREATE = Parameters(
+    {
+        **DATA_RULES,
+        **dict.fromkeys(OTHER_TYPES.split(), NotModelled("this payment method")),
+        "customer": NotModelled("Connect"),
+        "payment_method": NotModelled("Connect"),
+    }
+)
 UPDATE = Parameters(
     {
         "allow_redisplay": REDISPLAY,
         "billing_details": BILLING,
         "card": Shape({"exp_month": Integer(1), "exp_year": Integer(1), "networks": Accepted()}),
         "metadata": Metadata(),
+        "payto": NotModelled("this payment method"),
+        "us_bank_account": Accepted(),
     }
 )
 ATTACH = Parameters({"customer": Text(), "customer_account": Text()})
