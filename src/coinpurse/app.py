@@ -1,0 +1,84 @@
+"""The standalone store: accounts, pages and the API in one Flask app."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from flask import Flask, Response, request
+from werkzeug.exceptions import HTTPException
+
+from coinpurse.accounts import Accounts
+from coinpurse.extension import Coinpurse
+from coinpurse.settings import Settings
+from coinpurse.web import accounts, errors, pages
+from coinpurse.web.access import BODY_LIMIT_BYTES
+
+SESSION_DAYS = 14
+YEAR_SECONDS = 365 * 24 * 3600
+
+
+def create_app(settings: Settings | None = None) -> Flask:
+    """Make the app. settings: default from the environment and `.env`.
+
+    Raises ConfigurationError, with the mend, where a setting is wrong or the database is not migrated.
+    """
+    settings = settings or Settings()
+    app = Flask("coinpurse", static_folder=None)
+    is_https = settings.base_url.startswith("https://")
+    app.config.update(
+        SECRET_KEY=settings.require_secret_key(),
+        MAX_CONTENT_LENGTH=BODY_LIMIT_BYTES,
+        # The prefix has browsers refuse the cookie from anything but this very host over https.
+        SESSION_COOKIE_NAME="__Host-coinpurse" if is_https else "coinpurse_session",
+        SESSION_COOKIE_PATH="/",
+        SESSION_COOKIE_HTTPONLY=True,
+        SESSION_COOKIE_SAMESITE="Lax",
+        SESSION_COOKIE_SECURE=is_https,
+        PERMANENT_SESSION_LIFETIME=timedelta(days=SESSION_DAYS),
+    )
+    purse = Coinpurse(settings=settings, pages_prefix="")
+    purse.init_app(app)
+    purse.require_ready()
+    accounts.use(app, Accounts(purse.database))
+    app.register_error_handler(HTTPException, _refuse)
+    headers = _security_headers(settings)
+
+    @app.after_request
+    def add_security_headers(response: Response) -> Response:
+        for name, value in headers.items():
+            response.headers.setdefault(name, value)
+        return response
+
+    return app
+
+
+def _refuse(error: HTTPException) -> Response | HTTPException:
+    """Answer what no blueprint answers: unknown addresses, wrong methods and errors of our own."""
+    return errors.http_error(error) if request.path.startswith("/api/") else pages.refuse(error)
+
+
+def _security_headers(settings: Settings) -> dict[str, str]:
+    # Browsers hold redirects after a form to `form-action`, and Stripe's checkout may have the operator's
+    # own domain, so any https address is allowed there; a local sandbox has none.
+    forms_may_lead_to = "'self' https:" + (" http:" if settings.api_base else "")
+    policy = {
+        "default-src": "'none'",
+        "script-src": "'self'",
+        "style-src": "'self'",
+        "img-src": "'self'",
+        "connect-src": "'self'",
+        "form-action": forms_may_lead_to,
+        "frame-ancestors": "'none'",
+        "base-uri": "'none'",
+    }
+    headers = {
+        "Content-Security-Policy": "; ".join(f"{name} {value}" for name, value in policy.items()),
+        "X-Content-Type-Options": "nosniff",
+        "X-Frame-Options": "DENY",
+        "Referrer-Policy": "strict-origin-when-cross-origin",
+        "Cross-Origin-Opener-Policy": "same-origin",
+        "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=()",
+    }
+    if settings.base_url.startswith("https://"):
+        headers["Strict-Transport-Security"] = f"max-age={YEAR_SECONDS}"
+    return headers
