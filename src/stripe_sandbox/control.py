@@ -203,7 +203,9 @@ def pay(session_id: str) -> tuple[Response, int]:
         name=text.get("name", "Ada Buyer"),
         card_number=text.get("card", "4242424242424242"),
         card_expiry=text.get("expiry", "12/49"),
-        card_cvc=text.get("cvc", "1234" if text.get("card", "").startswith("3") else "123"),
+        card_cvc=text.get(
+            "cvc", "1234" if text.get("card", "").startswith(("34", "37")) else "123"
+        ),
         iban=text.get("iban", "AT611904300234573201"),
         country=text.get("country", "US"),
         postal_code=text.get("postal_code", "94107"),

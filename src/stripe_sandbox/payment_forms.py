@@ -52,14 +52,16 @@ def read(work: UnitOfWork, details: PaymentDetails) -> Json | FormError:
 
 def billing(details: PaymentDetails) -> Json:
     """Return the billing details of a form."""
-    return {
-        "email": details.email or None,
-        "name": details.name or None,
-        "address": {
-            "country": details.country or None,
-            "postal_code": details.postal_code or None,
-        },
-    }
+    return payment_method.billing_details(
+        {
+            "email": details.email or None,
+            "name": details.name or None,
+            "address": {
+                "country": details.country or None,
+                "postal_code": details.postal_code or None,
+            },
+        }
+    )
 
 
 def _card(work: UnitOfWork, details: PaymentDetails) -> Json | FormError:

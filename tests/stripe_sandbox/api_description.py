@@ -52,9 +52,7 @@ def _normalise(node: Any) -> None:
 def _validator(name: str) -> Draft202012Validator:
     resource = Resource.from_contents(description(), default_specification=DRAFT202012)
     registry: Registry[Any] = Registry().with_resource(ROOT, resource)
-    return Draft202012Validator(
-        {"$ref": f"{ROOT}#/components/schemas/{name}"}, registry=registry
-    )
+    return Draft202012Validator({"$ref": f"{ROOT}#/components/schemas/{name}"}, registry=registry)
 
 
 def problems(answer: Any, where: str = "answer") -> list[str]:

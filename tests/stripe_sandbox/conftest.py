@@ -10,7 +10,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from sandbox_process import SECRET, Receiver, Sandbox, receiving, running  # noqa: E402
+from sandbox_process import SECRET, Receiver, Sandbox, receiving, running
 
 
 @pytest.fixture(scope="session")

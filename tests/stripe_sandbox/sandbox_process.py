@@ -186,7 +186,9 @@ def receiving() -> Iterator[Receiver]:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             signature = self.headers["Stripe-Signature"]
             status = 400
-            if stripe.WebhookSignature.verify_header(body.decode(), signature, receiver.secret, 300):
+            if stripe.WebhookSignature.verify_header(
+                body.decode(), signature, receiver.secret, 300
+            ):
                 event = json.loads(body)
                 receiver.bodies.append(body)
                 receiver.headers.append(signature)

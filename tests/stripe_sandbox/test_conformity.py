@@ -78,9 +78,11 @@ def _filled(path: str, ids: dict[str, str]) -> str:
 
 @pytest.mark.parametrize("route", READS, ids=lambda route: route.path)
 def test_reading_answers_as_described(sandbox: Sandbox, world: dict[str, str], route) -> None:
-    answer = sandbox.request("GET", _filled(route.path, world) + ("" if "{" in route.path else
-                                                                 "?limit=100" if "list" in
-                                                                 route.handler.__name__ else ""))
+    answer = sandbox.request(
+        "GET",
+        _filled(route.path, world)
+        + ("" if "{" in route.path else "?limit=100" if "list" in route.handler.__name__ else ""),
+    )
 
     expected = 404 if route.path == "/v1/charges/{charge}/dispute" else 200
     assert answer.status_code == expected, answer.text
@@ -207,11 +209,7 @@ def test_parameters_are_those_that_stripe_lists(method: str, path: str) -> None:
     if described is None:
         pytest.skip(f"{method} {path} is not in the description")
     body = described.get("requestBody", {}).get("content", {})
-    listed = {
-        name
-        for content in body.values()
-        for name in content["schema"].get("properties", {})
-    }
+    listed = {name for content in body.values() for name in content["schema"].get("properties", {})}
     listed |= {given["name"] for given in described.get("parameters", []) if given["in"] == "query"}
     route = next(route for route in ROUTES if (route.method, route.path) == (method, path))
 

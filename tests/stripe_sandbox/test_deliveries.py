@@ -164,7 +164,7 @@ def test_reordering_follows_the_seed(delivering: Sandbox, receiver: Receiver) ->
         for number in range(6):
             delivering.stripe.v1.customers.create(params={"description": str(number)})
         found = delivering.control("GET", "/deliveries", None)["deliveries"][:6]
-        orders.append(sorted(range(6), key=lambda at: found[at]["due"]))  # noqa: B023
+        orders.append(sorted(range(6), key=lambda at: found[at]["due"]))
         delivering.advance(600)
         delivering.flush()
 
