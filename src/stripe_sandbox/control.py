@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from typing import cast
+from urllib.parse import urlsplit
 
 from flask import Blueprint, Response, current_app, jsonify, request
 
@@ -38,6 +39,15 @@ OUTCOMES: dict[type[object], tuple[str, int]] = {
 
 class BadControlRequest(ValueError):
     """A control request that makes no sense; its text is the answer."""
+
+
+@blueprint.before_request
+def _refuse_other_sites() -> tuple[Response, int] | None:
+    """Keep web pages of other origins from steering the sandbox of whoever visits them."""
+    origin = request.headers.get("Origin")
+    if origin is None or urlsplit(origin).netloc == request.host:
+        return None
+    return jsonify(error="The control API takes no requests from other sites."), 403
 
 
 @blueprint.errorhandler(BadControlRequest)

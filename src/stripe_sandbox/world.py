@@ -40,8 +40,8 @@ class World:
         self.timers_changed = threading.Condition()
         self.deliveries_changed = threading.Condition()
         self.delivery_attempted = threading.Condition()
-        path = config.state
-        self.store = Store(path if path == ":memory:" else Path(path))
+        in_memory = str(config.state) == ":memory:"
+        self.store = Store(":memory:" if in_memory else Path(config.state))
         with self.lock, self.store.transaction():
             self.clock = Clock(**json.loads(self.store.setting("clock") or "{}"))
             self.account_id = self.store.setting("account") or new_id("acct_")

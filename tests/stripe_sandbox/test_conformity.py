@@ -125,8 +125,8 @@ def test_objects_inside_events_are_as_described(sandbox: Sandbox, world: dict[st
          "amount=2000&currency=usd&confirm=true&payment_method=pm_card_visa"),
         ("/v1/payment_intents",
          "amount=2000&currency=usd&confirm=true&payment_method=pm_card_authenticationRequired"),
-        ("/v1/payment_intents", "amount=2000&currency=usd&confirm=true&capture_method=manual"
-         "&payment_method=pm_card_visa"),
+        ("/v1/payment_intents",
+         "amount=2000&currency=usd&confirm=true&capture_method=manual&payment_method=pm_card_visa"),
         ("/v1/payment_intents/{intent}", "metadata[a]=b"),
         ("/v1/charges/{charge}", "metadata[a]=b&fraud_details[user_report]=safe"),
         ("/v1/refunds", "charge={charge}&amount=100&reason=duplicate"),

@@ -132,7 +132,7 @@ def test_an_event_can_be_sent_again(delivering: Sandbox, receiver: Receiver) -> 
         "POST", f"/v1/events/{event['id']}/retry", data={"webhook_endpoint": endpoint.id}
     )
 
-    assert len({body for body in receiver.bodies}) == 1
+    assert len(set(receiver.bodies)) == 1
     assert len(receiver.wait_for("customer.created", 3)) == 3
 
 

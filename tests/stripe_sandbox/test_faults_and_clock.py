@@ -174,3 +174,14 @@ def test_the_configured_endpoint_takes_a_new_secret_at_the_next_start(
         sandbox.stripe.v1.customers.create()
         receiver.wait_for("customer.created")
         assert len(sandbox.stripe.v1.webhook_endpoints.list().data) == 1
+
+
+def test_other_sites_cannot_steer_it(sandbox: Sandbox) -> None:
+    answer = requests.post(
+        sandbox.url + "/_sandbox/seed",
+        json={"seed": 1},
+        headers={"Origin": "https://elsewhere.example"},
+        timeout=10,
+    )
+
+    assert answer.status_code == 403

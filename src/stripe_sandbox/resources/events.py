@@ -39,10 +39,10 @@ def list_(work: UnitOfWork, call: Call) -> Json:
         raise MalformedRequest("You may only specify one of these parameters: type, types.")
     clause = " AND created >= ?"
     values: list[object] = [work.timestamp - KEPT_DAYS * DAY]
-    types, filters = _types(given)
-    if types:
-        clause += f" AND ({' OR '.join(types)})"
-        values += filters
+    condition, names = _types(given)
+    if condition:
+        clause += f" AND ({condition})"
+        values += names
     if "delivery_success" in given:
         clause += f" AND {'NOT ' if given['delivery_success'] else ''}{UNDELIVERED}"
     found = page(work, call, "event", clause=clause, clause_parameters=values)
@@ -66,15 +66,14 @@ def retry(work: UnitOfWork, call: Call) -> Json:
     return events.as_read(work, event)
 
 
-def _types(given: Json) -> tuple[list[str], list[object]]:
-    """Return SQL conditions for type names, of which the last part may be `*`."""
-    conditions: list[str] = []
-    values: list[object] = []
-    for name in given.get("types", [given["type"]] if "type" in given else []):
-        starred = name.endswith("*")
-        conditions.append('"type" GLOB ?' if starred else '"type" = ?')
-        values.append(name)
-    return conditions, values
+def _types(given: Json) -> tuple[str, list[object]]:
+    """Return the SQL condition for type names, of which the last part may be `*`."""
+    names = given.get("types", [given["type"]] if "type" in given else [])
+    exact = [name for name in names if "*" not in name]
+    starred = [name for name in names if "*" in name]
+    conditions = [f'"type" IN ({",".join("?" * len(exact))})'] if exact else []
+    conditions += ['"type" GLOB ?'] * len(starred)
+    return " OR ".join(conditions), [*exact, *starred]
 
 
 ROUTES = (
