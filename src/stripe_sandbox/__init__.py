@@ -5,7 +5,7 @@ From the outside in:
     cli.py, server.py, app.py   the process, its HTTP server, the Flask application
     api/                        Stripe's envelope: keys, versions, forms, errors, repeats, pages
     resources/                  one module per resource: its routes, parameters and handlers
-    control.py                  the control API under /_sandbox/
+    control.py, control_payments.py   the control API under /_sandbox/
     hosted_checkout.py          what the hosted payment page (pages/) may ask and do
     flows/                      what happens when money moves: states, events, timers
     objects/                    the full shape of each of Stripe's objects

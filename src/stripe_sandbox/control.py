@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from flask import Blueprint, Response, current_app, jsonify, request
 
-from stripe_sandbox import dashboard_queries, hosted_checkout
+from stripe_sandbox import control_payments, dashboard_queries, hosted_checkout
 from stripe_sandbox.api.errors import ApiError
 from stripe_sandbox.faults import InvalidFault
 from stripe_sandbox.hosted_checkout import (
@@ -28,6 +28,7 @@ from stripe_sandbox.json_types import Json
 from stripe_sandbox.world import World
 
 blueprint = Blueprint("sandbox_control", __name__, url_prefix="/_sandbox")
+blueprint.register_blueprint(control_payments.blueprint)
 OUTCOMES: dict[type[object], tuple[str, int]] = {
     Paid: ("paid", 200),
     Processing: ("processing", 200),

@@ -94,7 +94,11 @@ class Postman:
                 if outgoing is None:
                     self._wait()
                     continue
-                self._record(outgoing, _post(session, outgoing, self._world))
+                answer = _post(session, outgoing, self._world)
+                if self._stopped.is_set():
+                    # The state may be closed by now; this attempt is made again at the next start.
+                    return
+                self._record(outgoing, answer)
 
     def _wait(self) -> None:
         changed = self._world.deliveries_changed

@@ -207,7 +207,8 @@ def test_parameters_are_those_that_stripe_lists(method: str, path: str) -> None:
     """Whatever Stripe takes is either taken or refused in clear words, and nothing else is."""
     described = description()["paths"].get(path, {}).get(method.lower())
     if described is None:
-        pytest.skip(f"{method} {path} is not in the description")
+        assert path.startswith(UNDESCRIBED)
+        return
     body = described.get("requestBody", {}).get("content", {})
     listed = {name for content in body.values() for name in content["schema"].get("properties", {})}
     listed |= {given["name"] for given in described.get("parameters", []) if given["in"] == "query"}
@@ -219,6 +220,10 @@ def test_parameters_are_those_that_stripe_lists(method: str, path: str) -> None:
 
 
 # Endive's filters, and what confirmation takes though the description leaves it out.
+UNDESCRIBED = (
+    "/v1/accounts/", "/v1/balance", "/v1/charges/{charge}/", "/v1/events/{id}/retry",
+    "/v1/payment_pages/", "/v1/radar/", "/v1/refunds/{refund}/cancel", "/v1/stripecli/",
+)  # fmt: skip
 NEWER_OR_OLDER = {"allowed_payment_method_types"}
 
 
