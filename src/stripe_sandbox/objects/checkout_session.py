@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 from stripe_sandbox.ids import new_id
 from stripe_sandbox.json_types import Json
 from stripe_sandbox.objects.payment_intent import CONFIGURATION
@@ -22,6 +24,57 @@ ECHOED = (
     "success_url",
 )
 
+# What every session starts with.
+AS_OPENED: Json = {
+    "adaptive_pricing": {"enabled": False},
+    "automatic_tax": {"enabled": False, "liability": None, "provider": None, "status": None},
+    "collected_information": None,
+    "consent": None,
+    "consent_collection": None,
+    "currency_conversion": None,
+    "custom_fields": [],
+    "custom_text": {
+        "after_submit": None,
+        "shipping_address": None,
+        "submit": None,
+        "terms_of_service_acceptance": None,
+    },
+    "customer_account": None,
+    "discounts": [],
+    "invoice": None,
+    "invoice_creation": {
+        "enabled": False,
+        "invoice_data": {
+            "account_tax_ids": None,
+            "custom_fields": None,
+            "description": None,
+            "footer": None,
+            "issuer": None,
+            "metadata": {},
+            "rendering_options": None,
+        },
+    },
+    "livemode": False,
+    "managed_payments": {"enabled": False},
+    "mode": "payment",
+    "optional_items": None,
+    "payment_intent": None,
+    "payment_link": None,
+    "payment_method_collection": "if_required",
+    "permissions": None,
+    "phone_number_collection": {"enabled": False},
+    "recovered_from": None,
+    "saved_payment_method_options": None,
+    "setup_intent": None,
+    "shipping_address_collection": None,
+    "shipping_cost": None,
+    "shipping_options": [],
+    "status": "open",
+    "subscription": None,
+    "total_details": {"amount_discount": 0, "amount_shipping": 0, "amount_tax": 0},
+    "wallet_options": None,
+}
+
 
 def create(
     work: UnitOfWork,
@@ -40,55 +93,21 @@ def create(
     ui_mode = given.get("ui_mode", "hosted_page")
     hosted = ui_mode == "hosted_page"
     body: Json = {
+        **copy.deepcopy(AS_OPENED),
         "id": identifier,
         "object": "checkout.session",
-        "adaptive_pricing": {"enabled": False},
         **{name: given.get(name) for name in ECHOED},
         "amount_subtotal": sum(item["amount_subtotal"] for item in line_items),
         "amount_total": total,
-        "automatic_tax": {"enabled": False, "liability": None, "provider": None, "status": None},
         "client_secret": None if hosted else f"{identifier}_secret_{new_id('x_')[2:]}",
-        "collected_information": None,
-        "consent": None,
-        "consent_collection": None,
         "created": work.timestamp,
         "currency": currency,
-        "currency_conversion": None,
-        "custom_fields": [],
-        "custom_text": {
-            "after_submit": None,
-            "shipping_address": None,
-            "submit": None,
-            "terms_of_service_acceptance": None,
-        },
-        "customer_account": None,
         "customer_creation": None
         if given.get("customer")
         else given.get("customer_creation", "if_required"),
         "customer_details": customer_details,
-        "discounts": [],
         "expires_at": expires_at,
-        "invoice": None,
-        "invoice_creation": {
-            "enabled": False,
-            "invoice_data": {
-                "account_tax_ids": None,
-                "custom_fields": None,
-                "description": None,
-                "footer": None,
-                "issuer": None,
-                "metadata": {},
-                "rendering_options": None,
-            },
-        },
-        "livemode": False,
-        "managed_payments": {"enabled": False},
         "metadata": given.get("metadata") or {},
-        "mode": "payment",
-        "optional_items": None,
-        "payment_intent": None,
-        "payment_link": None,
-        "payment_method_collection": "if_required",
         "payment_method_configuration_details": (
             {"id": CONFIGURATION, "parent": None} if automatic else None
         ),
@@ -97,20 +116,8 @@ def create(
         else {},
         "payment_method_types": types,
         "payment_status": "unpaid" if total else "no_payment_required",
-        "permissions": None,
-        "phone_number_collection": {"enabled": False},
-        "recovered_from": None,
-        "saved_payment_method_options": None,
-        "setup_intent": None,
-        "shipping_address_collection": None,
-        "shipping_cost": None,
-        "shipping_options": [],
-        "status": "open",
-        "subscription": None,
-        "total_details": {"amount_discount": 0, "amount_shipping": 0, "amount_tax": 0},
         "ui_mode": ui_mode,
         "url": f"{work.request.base_url}/c/pay/{identifier}" if hosted else None,
-        "wallet_options": None,
     }
     if given.get("return_url"):
         body["return_url"] = given["return_url"]
