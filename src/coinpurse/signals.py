@@ -7,7 +7,7 @@ disturb the others: the work is done.
 from __future__ import annotations
 
 import structlog
-from blinker import Namespace, NamedSignal
+from blinker import NamedSignal, Namespace
 
 from coinpurse.db import UnitOfWork
 

@@ -12,12 +12,13 @@ from typing import Any
 
 import psycopg
 import pytest
+import requests
 import stripe
-from coinpurse import Coinpurse, Settings
 from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from coinpurse import Coinpurse, Settings
 from tests.conftest import Sandbox
 
 PACK = {"pack": "chest"}
@@ -32,9 +33,19 @@ class Deliverer:
         self.sandbox = sandbox
 
     def send(
-        self, event: dict[str, Any] | bytes | str, *, secret: str | None = None, at: int | None = None
+        self,
+        event: dict[str, Any] | bytes | str,
+        *,
+        secret: str | None = None,
+        at: int | None = None,
     ) -> TestResponse:
-        body = event if isinstance(event, str) else event if isinstance(event, bytes) else json.dumps(event)
+        body = (
+            event
+            if isinstance(event, str)
+            else event
+            if isinstance(event, bytes)
+            else json.dumps(event)
+        )
         text = body.decode("utf-8", "replace") if isinstance(body, bytes) else body
         header = stripe.WebhookSignature.generate_signature_header(
             text, secret or self.secret, timestamp=int(time.time()) if at is None else at
@@ -73,7 +84,9 @@ def open_checkout(buyer: FlaskClient) -> Callable[..., str]:
 
 
 @pytest.fixture
-def paid_events(open_checkout: Callable[..., str], sandbox: Sandbox, deliverer: Deliverer) -> dict[str, dict[str, Any]]:
+def paid_events(
+    open_checkout: Callable[..., str], sandbox: Sandbox, deliverer: Deliverer
+) -> dict[str, dict[str, Any]]:
     """What Stripe sends about one paid checkout, by type."""
     session_id = open_checkout()
     assert sandbox.pay(session_id)["result"] == "paid"
@@ -98,7 +111,11 @@ def test_completed_and_paid_credits_the_wallet(
     assert payment.status == "completed"
     assert purse.wallet("ada").balance == 1200
     (row,) = purse.transactions("ada")
-    assert (row.id, row.session_id, row.payment_id) == (payment.transaction_id, payment.session_id, payment.id)
+    assert (row.id, row.session_id, row.payment_id) == (
+        payment.transaction_id,
+        payment.session_id,
+        payment.id,
+    )
     event = purse.inbox.find(paid_events[COMPLETED]["id"])
     assert event is not None
     assert (event.state, event.attempts, event.next_attempt_at) == ("processed", 1, None)
@@ -140,7 +157,10 @@ def test_parallel_different_events_about_one_payment_credit_once(
 
 
 def test_trap_2_a_failed_effect_keeps_the_event_and_is_retried(
-    deliverer: Deliverer, paid_events: dict[str, dict[str, Any]], purse: Coinpurse, database_url: str
+    deliverer: Deliverer,
+    paid_events: dict[str, dict[str, Any]],
+    purse: Coinpurse,
+    database_url: str,
 ) -> None:
     with psycopg.connect(database_url, autocommit=True) as connection:
         connection.execute("ALTER TABLE coinpurse.grants RENAME TO grants_elsewhere")
@@ -154,7 +174,9 @@ def test_trap_2_a_failed_effect_keeps_the_event_and_is_retried(
         assert event.error is not None
         assert "Traceback" in event.error
         assert "grants" in event.error
-        jobs = connection.execute("SELECT task_name, args, status FROM coinpurse.procrastinate_jobs").fetchall()
+        jobs = connection.execute(
+            "SELECT task_name, args, status FROM coinpurse.procrastinate_jobs"
+        ).fetchall()
         assert jobs == [("coinpurse:process_event", {"event_id": event.id}, "todo")]
         assert only_payment(purse).status == "pending"
 
@@ -168,7 +190,10 @@ def test_trap_2_a_failed_effect_keeps_the_event_and_is_retried(
 
 
 def test_what_cannot_be_stored_is_not_acknowledged(
-    deliverer: Deliverer, paid_events: dict[str, dict[str, Any]], purse: Coinpurse, database_url: str
+    deliverer: Deliverer,
+    paid_events: dict[str, dict[str, Any]],
+    purse: Coinpurse,
+    database_url: str,
 ) -> None:
     deliverer.host.testing = False
     with psycopg.connect(database_url, autocommit=True) as connection:
@@ -181,7 +206,10 @@ def test_what_cannot_be_stored_is_not_acknowledged(
 
 
 def test_a_crash_between_the_inbox_and_the_effect_is_swept_up(
-    deliverer: Deliverer, paid_events: dict[str, dict[str, Any]], purse: Coinpurse, database_url: str
+    deliverer: Deliverer,
+    paid_events: dict[str, dict[str, Any]],
+    purse: Coinpurse,
+    database_url: str,
 ) -> None:
     event = paid_events[COMPLETED]
     with psycopg.connect(database_url, autocommit=True) as connection:
@@ -202,7 +230,9 @@ def test_trap_5_completed_but_unpaid_waits_for_the_settlement(
 ) -> None:
     session_id = open_checkout(currency="eur")
     assert sandbox.pay(session_id, iban="AT321904300235473204")["result"] == "processing"
-    (completed,) = [event for event in deliverer.events_of(session_id) if event["type"] == COMPLETED]
+    (completed,) = [
+        event for event in deliverer.events_of(session_id) if event["type"] == COMPLETED
+    ]
     deliverer.send(completed)
 
     payment = only_payment(purse)
@@ -271,7 +301,12 @@ def test_trap_6_late_news_never_overwrites_completed(
         ("payment_intent.payment_failed", {**intent, "status": "requires_payment_method"}),
     ]
     for number, (type_, thing) in enumerate(late):
-        event = {**paid_events[COMPLETED], "id": f"evt_late{number}", "type": type_, "data": {"object": thing}}
+        event = {
+            **paid_events[COMPLETED],
+            "id": f"evt_late{number}",
+            "type": type_,
+            "data": {"object": thing},
+        }
         assert deliverer.send(event).status_code == 200
 
     assert only_payment(purse).status == "completed"
@@ -291,10 +326,15 @@ def test_an_expired_checkout_is_expired(
 
 
 def test_trap_7_a_payment_whose_session_was_never_noted_is_found_by_its_metadata(
-    deliverer: Deliverer, paid_events: dict[str, dict[str, Any]], purse: Coinpurse, database_url: str
+    deliverer: Deliverer,
+    paid_events: dict[str, dict[str, Any]],
+    purse: Coinpurse,
+    database_url: str,
 ) -> None:
     with psycopg.connect(database_url, autocommit=True) as connection:
-        connection.execute("UPDATE coinpurse.payment_sessions SET session_id = NULL, checkout_url = NULL")
+        connection.execute(
+            "UPDATE coinpurse.payment_sessions SET session_id = NULL, checkout_url = NULL"
+        )
 
     deliverer.send(paid_events[COMPLETED])
 
@@ -427,7 +467,10 @@ def test_a_second_payment_for_one_order_lands_in_review(
     deliverer.send(event)
 
     payment = only_payment(purse)
-    assert (payment.status, payment.review_reason) == ("completed", "paid a second time, by pi_second")
+    assert (payment.status, payment.review_reason) == (
+        "completed",
+        "paid a second time, by pi_second",
+    )
     assert purse.wallet("ada").balance == 1200
 
 
@@ -442,11 +485,11 @@ def test_other_types_are_ignored(deliverer: Deliverer, purse: Coinpurse, type_: 
 def test_refund_and_dispute_events_are_kept_for_later(
     deliverer: Deliverer, paid_events: dict[str, dict[str, Any]], purse: Coinpurse, sandbox: Sandbox
 ) -> None:
-    import requests
-
     intent = paid_events["payment_intent.succeeded"]["data"]["object"]["id"]
     key = purse.settings.require_stripe_key()
-    requests.post(f"{sandbox.url}/v1/refunds", data={"payment_intent": intent}, auth=(key, ""), timeout=30)
+    requests.post(
+        f"{sandbox.url}/v1/refunds", data={"payment_intent": intent}, auth=(key, ""), timeout=30
+    )
     refunds = [event for event in sandbox.events() if event["type"] in ("refund.created", "charge.refunded")
                and event["data"]["object"]["payment_intent"] == intent]  # fmt: skip
     assert len(refunds) == 2
@@ -470,7 +513,11 @@ def test_a_thin_event_is_looked_up(
         "type": "v1.checkout.session.completed",
         "created": "2026-11-01T10:00:00.000Z",
         "livemode": False,
-        "related_object": {"id": session_id, "type": "checkout.session", "url": f"/v1/checkout/sessions/{session_id}"},
+        "related_object": {
+            "id": session_id,
+            "type": "checkout.session",
+            "url": f"/v1/checkout/sessions/{session_id}",
+        },
     }
 
     assert deliverer.send(thin).status_code == 200
@@ -536,9 +583,20 @@ def test_a_stale_or_future_signature_is_refused(
 
 @pytest.mark.parametrize(
     "header",
-    [None, "", "nonsense", "t=1,v1=", "t=,v1=00", "t=1700000000,v1=é", "v1=00", "t=" + "9" * 400 + ",v1=00"],
+    [
+        None,
+        "",
+        "nonsense",
+        "t=1,v1=",
+        "t=,v1=00",
+        "t=1700000000,v1=é",
+        "v1=00",
+        "t=" + "9" * 400 + ",v1=00",
+    ],
 )
-def test_a_bad_signature_header_is_refused(client: FlaskClient, purse: Coinpurse, header: str | None) -> None:
+def test_a_bad_signature_header_is_refused(
+    client: FlaskClient, purse: Coinpurse, header: str | None
+) -> None:
     headers = {} if header is None else {"Stripe-Signature": header}
 
     response = client.post("/api/payment/webhook", data=b"{}", headers=headers)
@@ -560,13 +618,18 @@ def test_a_signed_body_that_is_no_event_is_an_invalid_payload(
 
 
 def test_a_body_changed_on_the_way_is_refused(
-    client: FlaskClient, webhook_secret: str, paid_events: dict[str, dict[str, Any]], purse: Coinpurse
+    client: FlaskClient,
+    webhook_secret: str,
+    paid_events: dict[str, dict[str, Any]],
+    purse: Coinpurse,
 ) -> None:
     body = json.dumps(paid_events[COMPLETED])
     header = stripe.WebhookSignature.generate_signature_header(body, webhook_secret)
 
     response = client.post(
-        "/api/payment/webhook", data=body.replace("1200", "9200"), headers={"Stripe-Signature": header}
+        "/api/payment/webhook",
+        data=body.replace("1200", "9200"),
+        headers={"Stripe-Signature": header},
     )
 
     assert response.status_code == 400
@@ -586,7 +649,12 @@ def test_both_secrets_are_taken_while_one_is_rolled(settings: Settings, sandbox:
     app = Flask("rolling")
     purse.init_app(app)
     deliverer = Deliverer(app, new, sandbox)
-    event = {"id": "evt_1", "object": "event", "type": "customer.created", "data": {"object": {"id": "cus_1"}}}
+    event = {
+        "id": "evt_1",
+        "object": "event",
+        "type": "customer.created",
+        "data": {"object": {"id": "cus_1"}},
+    }
 
     assert [deliverer.send(event, secret=secret).status_code for secret in (old, new)] == [200, 200]
     assert deliverer.send(event, secret="whsec_" + "0" * 32).status_code == 400
@@ -605,7 +673,10 @@ def test_replay_of_a_processed_event_changes_nothing(
 
 
 def test_attempts_end_and_the_event_stays(
-    deliverer: Deliverer, paid_events: dict[str, dict[str, Any]], purse: Coinpurse, database_url: str
+    deliverer: Deliverer,
+    paid_events: dict[str, dict[str, Any]],
+    purse: Coinpurse,
+    database_url: str,
 ) -> None:
     with psycopg.connect(database_url, autocommit=True) as connection:
         connection.execute("ALTER TABLE coinpurse.grants RENAME TO grants_elsewhere")

@@ -7,17 +7,20 @@ from threading import Barrier
 from typing import Any
 
 import pytest
+from sqlalchemy.exc import DBAPIError
+
 from coinpurse import ledger
 from coinpurse.db import Database
 from coinpurse.errors import IdempotencyConflict
 from coinpurse.ledger import NewGrant, Transaction
 from coinpurse.money import Money
-from sqlalchemy.exc import DBAPIError
 
 PRICE = Money(9999, "usd")
 
 
-def credit(database: Database, user_id: str = "ada", *, key: str = "purchase:1", coins: int = 1000) -> Transaction:
+def credit(
+    database: Database, user_id: str = "ada", *, key: str = "purchase:1", coins: int = 1000
+) -> Transaction:
     with database.unit_of_work() as work:
         return ledger.credit(
             work,
@@ -42,7 +45,9 @@ def test_a_credit_makes_one_row_and_a_grant_for_each_kind(database: Database) ->
     assert posted.created
     assert (posted.coins, posted.balance_after, posted.price) == (1200, 1200, PRICE)
     assert [coins for _, coins in posted.grants] == [1000, 200]
-    assert rows(database, "SELECT kind, coins, remaining, amount_minor FROM coinpurse.grants ORDER BY id") == [
+    assert rows(
+        database, "SELECT kind, coins, remaining, amount_minor FROM coinpurse.grants ORDER BY id"
+    ) == [
         ("paid", 1000, 1000, 9999),
         ("bonus", 200, 200, None),
     ]
@@ -128,11 +133,21 @@ def test_a_rolled_back_credit_leaves_nothing(database: Database) -> None:
     class Unrelated(Exception):
         pass
 
-    with pytest.raises(Unrelated), database.unit_of_work() as work:
-        ledger.credit(
-            work, "ada", [NewGrant("bonus", 5)], key="k", type_="grant", source="promotion", description=""
-        )
-        raise Unrelated
+    def credit_and_fail() -> None:
+        with database.unit_of_work() as work:
+            ledger.credit(
+                work,
+                "ada",
+                [NewGrant("bonus", 5)],
+                key="k",
+                type_="grant",
+                source="promotion",
+                description="",
+            )
+            raise Unrelated
+
+    with pytest.raises(Unrelated):
+        credit_and_fail()
 
     assert rows(database, "SELECT * FROM coinpurse.wallets") == []
 

@@ -7,11 +7,12 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from coinpurse import Coinpurse
+import requests
 from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from coinpurse import Coinpurse
 from tests.conftest import Sandbox, as_user
 
 URL = "/api/payment/create-checkout-session"
@@ -24,14 +25,14 @@ ORDER = {
 }
 
 
-def order(client: FlaskClient, headers: dict[str, str] | None = None, **changes: object) -> TestResponse:
+def order(
+    client: FlaskClient, headers: dict[str, str] | None = None, **changes: object
+) -> TestResponse:
     body = {name: value for name, value in {**ORDER, **changes}.items() if value is not ...}
     return client.post(URL, json=body, headers=headers)
 
 
 def stripe_session(sandbox: Sandbox, purse: Coinpurse, session_id: str) -> dict[str, Any]:
-    import requests
-
     found = requests.get(
         f"{sandbox.url}/v1/checkout/sessions/{session_id}",
         params={"expand[]": "line_items.data.price.product"},
@@ -42,14 +43,20 @@ def stripe_session(sandbox: Sandbox, purse: Coinpurse, session_id: str) -> dict[
     return result
 
 
-def test_the_request_of_the_contract_opens_a_checkout(buyer: FlaskClient, purse: Coinpurse, sandbox: Sandbox) -> None:
+def test_the_request_of_the_contract_opens_a_checkout(
+    buyer: FlaskClient, purse: Coinpurse, sandbox: Sandbox
+) -> None:
     response = order(buyer)
 
     assert response.status_code == 200
     assert set(response.json) == {"session_id", "checkout_url"}
     session = stripe_session(sandbox, purse, response.json["session_id"])
     assert session["url"] == response.json["checkout_url"]
-    assert (session["amount_total"], session["currency"], session["mode"]) == (9999, "usd", "payment")
+    assert (session["amount_total"], session["currency"], session["mode"]) == (
+        9999,
+        "usd",
+        "payment",
+    )
     assert session["client_reference_id"] == "ada"
     assert session["success_url"] == ORDER["success_url"]
     (payment,) = purse.payments("ada")
@@ -66,7 +73,9 @@ def test_the_request_of_the_contract_opens_a_checkout(buyer: FlaskClient, purse:
     assert (payment.status, payment.session_id) == ("pending", session["id"])
 
 
-def test_without_a_bonus_the_description_names_none(buyer: FlaskClient, purse: Coinpurse, sandbox: Sandbox) -> None:
+def test_without_a_bonus_the_description_names_none(
+    buyer: FlaskClient, purse: Coinpurse, sandbox: Sandbox
+) -> None:
     response = order(buyer, price_usd=9.99, coins=100, bonus=...)
 
     session = stripe_session(sandbox, purse, response.json["session_id"])
@@ -84,9 +93,9 @@ def test_a_pack_is_bought_by_its_sku_in_another_currency(
     assert session["success_url"].endswith("/payment/success?session_id={CHECKOUT_SESSION_ID}")
 
 
-def test_the_metadata_is_on_the_payment_intent_too(buyer: FlaskClient, purse: Coinpurse, sandbox: Sandbox) -> None:
-    import requests
-
+def test_the_metadata_is_on_the_payment_intent_too(
+    buyer: FlaskClient, purse: Coinpurse, sandbox: Sandbox
+) -> None:
     session_id = order(buyer).json["session_id"]
     sandbox.pay(session_id)
 
@@ -167,13 +176,28 @@ def test_any_other_figure_or_address_is_refused_and_creates_nothing(
         (b'"text"', "application/json", 400, "invalid_json"),
         (b"", "application/json", 400, "invalid_json"),
         (b"{", "application/json", 400, "invalid_json"),
-        (b'{"price_usd": NaN, "coins": 1000, "bonus": 200}', "application/json", 400, "invalid_json"),
+        (
+            b'{"price_usd": NaN, "coins": 1000, "bonus": 200}',
+            "application/json",
+            400,
+            "invalid_json",
+        ),
         (b'{"price_usd": Infinity, "coins": 1000}', "application/json", 400, "invalid_json"),
         (b'{"coins": "\xff"}', "application/json", 400, "invalid_json"),
         (b"[" * 100_000, "application/json", 400, "invalid_json"),
         (b'{"coins": ' + b"9" * 5000 + b"}", "application/json", 400, "invalid_json"),
-        (b'{"price_usd": 1e999999999, "coins": 1000, "bonus": 200}', "application/json", 422, "invalid_request"),
-        (b'{"price_usd": 1e-999999999, "coins": 1000, "bonus": 200}', "application/json", 422, "invalid_request"),
+        (
+            b'{"price_usd": 1e999999999, "coins": 1000, "bonus": 200}',
+            "application/json",
+            422,
+            "invalid_request",
+        ),
+        (
+            b'{"price_usd": 1e-999999999, "coins": 1000, "bonus": 200}',
+            "application/json",
+            422,
+            "invalid_request",
+        ),
         (b"coins=1000", "application/x-www-form-urlencoded", 415, "json_required"),
         (json.dumps(ORDER).encode(), "text/plain", 415, "json_required"),
         (b'{"x": "' + b"y" * 10_000_000 + b'"}', "application/json", 413, "too_large"),
@@ -191,12 +215,18 @@ def test_a_body_that_is_no_order_is_refused(
 
 @pytest.mark.parametrize("written", ["99.99", "99.990", "9999e-2", "0.9999e2"])
 def test_a_price_is_read_as_a_decimal(buyer: FlaskClient, written: str) -> None:
-    body = json.dumps({**ORDER, "price_usd": 0}).replace('"price_usd": 0', f'"price_usd": {written}')
+    body = json.dumps({**ORDER, "price_usd": 0}).replace(
+        '"price_usd": 0', f'"price_usd": {written}'
+    )
     assert buyer.post(URL, data=body, content_type="application/json").status_code == 200
 
 
-@pytest.mark.parametrize("origin", [None, "https://evil.example", "null", "http://127.0.0.1:5001", ""])
-def test_a_change_from_another_site_is_refused(host: Flask, purse: Coinpurse, origin: str | None) -> None:
+@pytest.mark.parametrize(
+    "origin", [None, "https://evil.example", "null", "http://127.0.0.1:5001", ""]
+)
+def test_a_change_from_another_site_is_refused(
+    host: Flask, purse: Coinpurse, origin: str | None
+) -> None:
     client = as_user(host, "ada")
     client.environ_base["HTTP_ORIGIN"] = origin
     if origin is None:
@@ -250,7 +280,9 @@ def test_parallel_clicks_with_one_key_are_one_session(host: Flask, purse: Coinpu
 def test_a_key_with_another_order_is_a_conflict(buyer: FlaskClient) -> None:
     order(buyer, headers={"Idempotency-Key": "click-1"})
 
-    response = order(buyer, headers={"Idempotency-Key": "click-1"}, price_usd=9.99, coins=100, bonus=0)
+    response = order(
+        buyer, headers={"Idempotency-Key": "click-1"}, price_usd=9.99, coins=100, bonus=0
+    )
 
     assert (response.status_code, response.json["code"]) == (409, "idempotency_conflict")
 
@@ -290,13 +322,20 @@ def test_the_status_follows_the_payment(buyer: FlaskClient, sandbox: Sandbox) ->
     }
 
 
-def test_a_buyer_sees_coins_even_when_the_webhook_is_late(buyer: FlaskClient, sandbox: Sandbox) -> None:
+def test_a_buyer_sees_coins_even_when_the_webhook_is_late(
+    buyer: FlaskClient, sandbox: Sandbox
+) -> None:
     session_id = order(buyer).json["session_id"]
     assert sandbox.pay(session_id)["result"] == "paid"
 
     found = buyer.get(f"/api/payment/status/{session_id}").json
 
-    assert found == {"status": "completed", "session_id": session_id, "coins_added": 1200, "new_balance": 1200}
+    assert found == {
+        "status": "completed",
+        "session_id": session_id,
+        "coins_added": 1200,
+        "new_balance": 1200,
+    }
     (row,) = buyer.get("/api/wallet/transactions").json["transactions"]
     assert row["description"] == "Purchased 1000 coins + 200 bonus"
     assert (row["type"], row["coins"], row["balance_after"]) == ("purchase", 1200, 1200)
@@ -317,7 +356,9 @@ def test_the_status_survives_stripe_being_away(buyer: FlaskClient, sandbox: Sand
     assert buyer.get(f"/api/payment/status/{session_id}").json["status"] == "pending"
 
 
-@pytest.mark.parametrize("session_id", ["cs_test_unknown", "nonsense", "cs_test_%00", "cs_test_" + "a" * 300])
+@pytest.mark.parametrize(
+    "session_id", ["cs_test_unknown", "nonsense", "cs_test_%00", "cs_test_" + "a" * 300]
+)
 def test_an_unknown_payment_is_not_found(buyer: FlaskClient, session_id: str) -> None:
     response = buyer.get(f"/api/payment/status/{session_id}")
     assert (response.status_code, response.json["error"]) == (404, "Payment not found")
@@ -334,7 +375,9 @@ def test_somebody_else_s_payment_is_forbidden(buyer: FlaskClient, host: Flask) -
         assert (response.status_code, response.json["error"]) == (403, "Unauthorized")
 
 
-def test_a_cancelled_checkout_cannot_be_paid(buyer: FlaskClient, sandbox: Sandbox, purse: Coinpurse) -> None:
+def test_a_cancelled_checkout_cannot_be_paid(
+    buyer: FlaskClient, sandbox: Sandbox, purse: Coinpurse
+) -> None:
     session_id = order(buyer).json["session_id"]
 
     assert buyer.post(f"/api/payment/cancel/{session_id}", json={}).json["status"] == "cancelled"
@@ -344,7 +387,9 @@ def test_a_cancelled_checkout_cannot_be_paid(buyer: FlaskClient, sandbox: Sandbo
     assert purse.wallet("ada").balance == 0
 
 
-def test_cancelling_what_was_paid_first_keeps_the_coins(buyer: FlaskClient, sandbox: Sandbox) -> None:
+def test_cancelling_what_was_paid_first_keeps_the_coins(
+    buyer: FlaskClient, sandbox: Sandbox
+) -> None:
     session_id = order(buyer).json["session_id"]
     sandbox.pay(session_id)
 
@@ -353,7 +398,9 @@ def test_cancelling_what_was_paid_first_keeps_the_coins(buyer: FlaskClient, sand
     assert (answer["status"], answer["coins_added"]) == ("completed", 1200)
 
 
-def test_cancelling_while_stripe_is_away_can_be_repeated(buyer: FlaskClient, sandbox: Sandbox) -> None:
+def test_cancelling_while_stripe_is_away_can_be_repeated(
+    buyer: FlaskClient, sandbox: Sandbox
+) -> None:
     session_id = order(buyer).json["session_id"]
     sandbox.post("faults", kind="server_error", probability=1.0)
 
@@ -375,7 +422,9 @@ def test_packs_and_history(buyer: FlaskClient) -> None:
     assert (row["status"], row["amount"], row["currency"]) == ("pending", "99.99", "usd")
 
 
-@pytest.mark.parametrize("query", ["limit=0", "limit=201", "limit=x", "before=0", "before=-1", "before=1e3"])
+@pytest.mark.parametrize(
+    "query", ["limit=0", "limit=201", "limit=x", "before=0", "before=-1", "before=1e3"]
+)
 def test_bad_paging_is_refused(buyer: FlaskClient, query: str) -> None:
     assert buyer.get(f"/api/wallet/transactions?{query}").status_code == 422
 

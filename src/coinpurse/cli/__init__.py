@@ -27,7 +27,7 @@ class _Main(click.Group):
             cause = getattr(error, "orig", error)
             problem = f"The database cannot be used: {str(cause).strip()}. Check DATABASE_URL and the server."
         click.echo(f"Error: {problem}", err=True)
-        ctx.exit(COULD_NOT_RUN)
+        raise SystemExit(COULD_NOT_RUN)
 
 
 @click.group(cls=_Main, context_settings={"help_option_names": ["-h", "--help"]})

@@ -20,4 +20,8 @@ def upgrade() -> None:
     database = Database.from_settings(Settings())
     changed = upgrade_database(database)
     database.close()
-    click.echo("The database is now of this version." if changed else "The database is of this version already.")
+    click.echo(
+        "The database is now of this version."
+        if changed
+        else "The database is of this version already."
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import socket
@@ -17,11 +18,13 @@ import click
 from rich.console import Console
 from rich.panel import Panel
 
+from coinpurse import logs
 from coinpurse.accounts import DEMO_EMAIL, DEMO_PASSWORD, ensure_account
 from coinpurse.db import Database, upgrade
 from coinpurse.errors import ConfigurationError
-from coinpurse.settings import SANDBOX_URL, Settings
+from coinpurse.settings import Settings
 
+PORT = click.IntRange(1, 65535)
 START_SECONDS = 60
 STOP_SECONDS = 15
 
@@ -29,23 +32,33 @@ console = Console()
 
 
 @click.command()
-@click.option("--port", type=click.IntRange(1, 65535), default=5000, show_default=True, help="The store's.")
-def demo(port: int) -> None:
-    """Run the store with a sandbox for Stripe: no account, no network, no real money."""
+@click.option("--port", type=PORT, default=5000, show_default=True, help="The store's.")
+@click.option("--sandbox-port", type=PORT, default=12111, show_default=True, help="The sandbox's.")
+def demo(port: int, sandbox_port: int) -> None:
+    """Run the store with a sandbox for Stripe: no account, no network, no real money.
+
+    With STRIPE_SECRET_KEY set to a test key, Stripe itself takes the sandbox's place.
+    """
     os.environ["COINPURSE_DEMO"] = "1"
     os.environ["COINPURSE_BASE_URL"] = base_url = f"http://127.0.0.1:{port}"
-    settings = Settings()
+    logs.configure(logging.WARNING)
     _require_free_port(port, "give another with --port")
+    sandbox_url = None
+    if Settings().stripe_secret_key is None:
+        _require_free_port(sandbox_port, "give another with --sandbox-port")
+        os.environ["STRIPE_API_BASE"] = sandbox_url = f"http://127.0.0.1:{sandbox_port}"
+    settings = Settings()
     with ExitStack() as stack:
         # From here on Ctrl-C and SIGTERM both end the demo by way of this stack.
-        signal.signal(signal.SIGTERM, _interrupt)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, _interrupt)
         try:
-            _start(stack, settings, base_url, port)
+            _start(stack, settings, base_url, sandbox_url)
         except KeyboardInterrupt:
             console.print("\nStopping …")
 
 
-def _start(stack: ExitStack, settings: Settings, base_url: str, port: int) -> None:
+def _start(stack: ExitStack, settings: Settings, base_url: str, sandbox_url: str | None) -> None:
     with console.status("Starting PostgreSQL …"):
         database = Database.from_settings(settings)
         upgrade(database)
@@ -53,22 +66,22 @@ def _start(stack: ExitStack, settings: Settings, base_url: str, port: int) -> No
         stack.callback(database.close)
     console.print("✓ PostgreSQL, with the store's tables")
     children = []
-    if settings.api_base == SANDBOX_URL:
+    if sandbox_url is not None:
         with console.status("Starting the Stripe sandbox …"):
-            children.append(_start_sandbox(stack, settings, base_url))
-        console.print(f"✓ Stripe sandbox at {SANDBOX_URL}")
+            children.append(_start_sandbox(stack, settings, base_url, sandbox_url))
+        console.print("✓ Stripe sandbox")
     with console.status("Starting the store …"):
         children.append(_run(stack, "coinpurse", "worker"))
-        children.append(_run(stack, "coinpurse", "serve", "--port", str(port)))
+        children.append(_run(stack, "coinpurse", "serve", "--port", _port(base_url)))
         _wait_until(f"{base_url}/readyz", children)
     console.print("✓ Store and worker")
-    console.print(_where_to_go(base_url))
+    console.print(_where_to_go(base_url, sandbox_url))
     _wait_for_an_end(children)
 
 
-def _start_sandbox(stack: ExitStack, settings: Settings, base_url: str) -> subprocess.Popen[bytes]:
-    port = int(SANDBOX_URL.rpartition(":")[2])
-    _require_free_port(port, "is another demo running? Stop it first")
+def _start_sandbox(
+    stack: ExitStack, settings: Settings, base_url: str, sandbox_url: str
+) -> subprocess.Popen[bytes]:
     environment = {
         "STRIPE_SANDBOX_WEBHOOK_URL": f"{base_url}/api/payment/webhook",
         "STRIPE_SANDBOX_WEBHOOK_SECRET": settings.require_webhook_secrets()[0],
@@ -76,10 +89,16 @@ def _start_sandbox(stack: ExitStack, settings: Settings, base_url: str) -> subpr
     sandbox = _run(
         stack,
         "stripe_sandbox",
-        *("serve", "--port", str(port), "--state", str(settings.state_dir / "stripe-sandbox.sqlite")),
+        *(
+            "serve",
+            "--port",
+            _port(sandbox_url),
+            "--state",
+            str(settings.state_dir / "stripe-sandbox.sqlite"),
+        ),
         environment=environment,
     )
-    _wait_until(f"{SANDBOX_URL}/_sandbox/health", [sandbox])
+    _wait_until(f"{sandbox_url}/_sandbox/health", [sandbox])
     return sandbox
 
 
@@ -90,6 +109,7 @@ def _run(
     process = subprocess.Popen(
         [sys.executable, "-m", module, *arguments],
         env={**os.environ, **(environment or {})},
+        stdout=subprocess.DEVNULL,
         start_new_session=True,
     )
     stack.callback(_stop, process)
@@ -114,7 +134,9 @@ def _wait_until(url: str, children: list[subprocess.Popen[bytes]]) -> None:
                 return
         except (urllib.error.URLError, OSError):
             time.sleep(0.1)
-    raise ConfigurationError(f"{url} did not answer within {START_SECONDS} seconds; see the messages above.")
+    raise ConfigurationError(
+        f"{url} did not answer within {START_SECONDS} seconds; see the messages above."
+    )
 
 
 def _wait_for_an_end(children: list[subprocess.Popen[bytes]]) -> None:
@@ -127,7 +149,9 @@ def _require_running(children: list[subprocess.Popen[bytes]]) -> None:
     for child in children:
         if child.poll() is not None:
             name = " ".join(str(part) for part in child.args[2:4])  # type: ignore[index]
-            raise ConfigurationError(f"{name} ended with code {child.returncode}; see the messages above.")
+            raise ConfigurationError(
+                f"{name} ended with code {child.returncode}; see the messages above."
+            )
 
 
 def _require_free_port(port: int, mend: str) -> None:
@@ -139,17 +163,21 @@ def _require_free_port(port: int, mend: str) -> None:
             raise ConfigurationError(f"Port {port} is taken: {mend}.") from None
 
 
-def _interrupt(signum: int, frame: FrameType | None) -> None:
+def _interrupt(_signal: int, _frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
-def _where_to_go(base_url: str) -> Panel:
+def _port(url: str) -> str:
+    return url.rpartition(":")[2]
+
+
+def _where_to_go(base_url: str, sandbox_url: str | None) -> Panel:
     lines = [
         f"Store      [bold]{base_url}[/]",
         f"Log in     {DEMO_EMAIL}  ·  {DEMO_PASSWORD}",
         "Test card  4242 4242 4242 4242, any future date, any CVC",
-        f"Sandbox    {SANDBOX_URL}  (sessions, events, faults)",
-        "",
-        "Ctrl-C stops everything. Nothing here moves real money.",
     ]
+    if sandbox_url:
+        lines.append(f"Sandbox    {sandbox_url}  (sessions, events, faults)")
+    lines += ["", "Ctrl-C stops everything. Nothing here moves real money."]
     return Panel("\n".join(lines), title="Coinpurse demo", expand=False)

@@ -44,7 +44,9 @@ def print_rows(rows: Sequence[dict[str, object]], *, as_json: bool, empty: str) 
     table = Table(box=None, header_style="bold", pad_edge=False)
     for name, value in rows[0].items():
         number = isinstance(value, int)
-        table.add_column(name.replace("_", " "), justify="right" if number else "left", overflow="fold")
+        table.add_column(
+            name.replace("_", " "), justify="right" if number else "left", overflow="fold"
+        )
     for row in rows:
         table.add_row(*(_cell(value) for value in row.values()))
     console.print(table)

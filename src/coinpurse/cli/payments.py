@@ -37,7 +37,9 @@ def show(id_or_session: str) -> None:
         raise NotFound("payment", id_or_session)
     facts = asdict(payment)
     del facts["request_digest"], facts["price"]
-    output.print_json({**facts, "amount": str(payment.price.major), "currency": payment.price.currency})
+    output.print_json(
+        {**facts, "amount": str(payment.price.major), "currency": payment.price.currency}
+    )
 
 
 def _summary(payment: Payment) -> dict[str, object]:

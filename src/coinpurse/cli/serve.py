@@ -33,7 +33,9 @@ class _Server(BaseApplication):  # type: ignore[misc]  # It has no types.
 @click.command()
 @click.option("--host", default="127.0.0.1", show_default=True)
 @click.option("--port", type=click.IntRange(1, 65535), default=5000, show_default=True)
-@click.option("--workers", type=click.IntRange(1, 64), default=1, show_default=True, help="Processes.")
+@click.option(
+    "--workers", type=click.IntRange(1, 64), default=1, show_default=True, help="Processes."
+)
 def serve(host: str, port: int, workers: int) -> None:
     """Run the store on a production server until Ctrl-C or SIGTERM."""
     logs.configure()

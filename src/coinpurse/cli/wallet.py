@@ -27,7 +27,9 @@ def show(user_id: str, limit: int, as_json: bool) -> None:
     if as_json:
         output.print_json({**asdict(found), "available": found.available, "transactions": rows})
         return
-    click.echo(f"{found.balance} coins ({found.paid} paid, {found.bonus} bonus), {found.available} available\n")
+    click.echo(
+        f"{found.balance} coins ({found.paid} paid, {found.bonus} bonus), {found.available} available\n"
+    )
     output.print_rows(rows, as_json=False, empty="No transactions yet.")
 
 

@@ -1,0 +1,63 @@
+# The two commands of the README, and the ones that developers use. Each sets up what it needs.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+CLI := .tools/node_modules/.bin/stripe
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint format translations constraints stripe-cli clean
+
+help:  ## List the targets.
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+demo: $(VENV)/demo.stamp  ## Run the store with a sandbox for Stripe on http://127.0.0.1:5000.
+	@exec $(BIN)/coinpurse demo
+
+test: $(VENV)/dev.stamp  ## Set everything up and run all tests.
+	$(BIN)/python -m pytest -n auto --cov --cov-report=term
+
+lint: $(VENV)/dev.stamp  ## Check form, types, the direction of imports.
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+
+format: $(VENV)/dev.stamp  ## Bring the code into form.
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+translations: $(VENV)/dev.stamp  ## Collect the texts, bring the catalogues up to date and compile them.
+	$(BIN)/pybabel -q extract -F babel.cfg -k lazy_gettext -o build/coinpurse.pot --no-location --omit-header src/coinpurse
+	$(BIN)/pybabel -q update -D coinpurse -i build/coinpurse.pot -d src/coinpurse/web/translations --no-fuzzy-matching
+	$(BIN)/pybabel -q compile -D coinpurse -d src/coinpurse/web/translations
+
+stripe-cli: $(CLI)  ## Install the official Stripe CLI, which some tests drive.
+
+$(CLI):
+	npm install --silent --no-audit --no-fund --prefix .tools @stripe/cli@1.52.0
+
+constraints: $(VENV)/dev.stamp  ## Write the exact versions of this environment into constraints.txt.
+	$(BIN)/pip freeze --exclude-editable --exclude coinpurse | grep -E '^[A-Za-z0-9_.-]+==' > constraints.txt
+	$(BIN)/pip freeze --all | grep '^pip==' >> constraints.txt
+
+clean:  ## Remove what was set up; .coinpurse/, the demo's data, stays.
+	rm -rf $(VENV) .tools build dist
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Coinpurse needs Python 3.11 or newer; name one with PYTHON=/path/to/python3"; exit 1; }
+	@echo "Setting up $(VENV) …"
+	@$(PYTHON) -m venv $(VENV) || \
+		{ echo "python3 -m venv failed; on Debian and Ubuntu: apt-get install python3-venv"; rm -rf $(VENV); exit 1; }
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt pip
+
+$(VENV)/demo.stamp: $(VENV)/bin/python pyproject.toml constraints.txt
+	@echo "Installing Coinpurse …"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[demo]'
+	@touch $@
+
+$(VENV)/dev.stamp: $(VENV)/demo.stamp
+	@echo "Installing what the tests need …"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt --group dev
+	@touch $@
