@@ -123,7 +123,7 @@ def success() -> AnyResponse:
         payment=found.payment,
         stage=stage,
         new_balance=found.new_balance,
-        why_declined=decline_words(found.payment) if stage.name == "declined" else None,
+        why_declined=_why_declined(found.payment),
         resume_link=found.payment.checkout_url if stage.resumable else None,
         status_link=url_for("coinpurse_payment.status", session_id=session_id),
     )
@@ -137,7 +137,8 @@ def success() -> AnyResponse:
 def cancel() -> Response:
     """Where Stripe's "back" leads. The checkout stays open: only the buyer's own click closes it."""
     user_id = current_user_id()
-    return render("cancel.html", payment=_resumable_payment(user_id) if user_id else None)
+    payment = _resumable_payment(user_id) if user_id else None
+    return render("cancel.html", payment=payment, why_declined=_why_declined(payment))
 
 
 @blueprint.post("/payment/cancel")
@@ -256,6 +257,11 @@ def _is_open(started: StartedCheckout, user_id: str) -> bool:
 def _resumable_payment(user_id: str) -> Payment | None:
     recent = current_purse().payments(user_id, limit=1)
     return recent[0] if recent and _is_resumable(recent[0]) else None
+
+
+def _why_declined(payment: Payment | None) -> object:
+    declined = payment is not None and stage_of(payment).name == "declined"
+    return decline_words(payment) if payment is not None and declined else None
 
 
 def _is_resumable(payment: Payment) -> bool:
