@@ -1,9 +1,16 @@
 // Improvements for all pages; each page works without them.
 "use strict";
 
+/** The reader's own variety of the page's language: a Briton's dates differ from an American's. */
+function readerLocale() {
+  const language = document.documentElement.lang;
+  const [name] = language.split("-");
+  return navigator.languages.find((tag) => tag.split("-")[0] === name) ?? language;
+}
+
 /** Show a time in the reader's own zone; the page came with UTC. */
 function showLocalTimes(root) {
-  const form = new Intl.DateTimeFormat(document.documentElement.lang, {
+  const form = new Intl.DateTimeFormat(readerLocale(), {
     dateStyle: "medium",
     timeStyle: "short",
   });

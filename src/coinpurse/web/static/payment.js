@@ -36,7 +36,7 @@ function countUp(element) {
   if (matchMedia("(prefers-reduced-motion: reduce)").matches) return;
   const words = element.textContent;
   const [from, to] = [Number(element.dataset.countFrom), Number(element.dataset.countTo)];
-  const form = new Intl.NumberFormat(document.documentElement.lang);
+  const form = new Intl.NumberFormat(readerLocale());
   const begin = performance.now();
   const duration = 900;
   function step(now) {
@@ -65,7 +65,7 @@ function follow() {
   const payment = document.getElementById("payment");
   if (!payment.hasAttribute("data-moving")) return;
   if (Date.now() - started > SLOW_AFTER_MS) {
-    payment.querySelector("[data-slow]")?.classList.add("slow-now");
+    payment.querySelector("[data-slow]")?.parentElement.classList.add("swap-slow");
   }
   setTimeout(ask, wait);
   wait = Math.min(wait * 1.3, LONGEST_WAIT_MS);
