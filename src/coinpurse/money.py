@@ -29,6 +29,8 @@ STEP = {"isk": 100, "ugx": 100, **dict.fromkeys(THREE_DECIMAL, 10)}
 
 # Stripe takes at most twelve digits.
 MAXIMUM_MINOR = 999_999_999_999
+# More figures than any amount needs, also one that a client wrote out as a binary float.
+MAXIMUM_FIGURES = 64
 
 EXPONENTS = {
     **dict.fromkeys(ZERO_DECIMAL, 0),
@@ -67,11 +69,18 @@ class Money:
         Raises InvalidRequest when it is not finite, is negative or has more digits than the currency.
         """
         digits = exponent(currency)
-        # The bound comes before the arithmetic: 1e1000000 must not become a million digits.
-        if not amount.is_finite() or amount.is_signed() or amount.adjusted() > 12:
-            raise InvalidRequest("amount", f"{amount} is not an amount of money")
         sign, figures, power = amount.as_tuple()
-        assert sign == 0
+        # The bounds come before the arithmetic: 1e1000000 must not become a million digits, nor may a
+        # million zeros behind the point reach `int`, which refuses texts of that length.
+        if (
+            not amount.is_finite()
+            or sign
+            or amount.adjusted() > 12
+            or len(figures) > MAXIMUM_FIGURES
+        ):
+            raise InvalidRequest(
+                "amount", f"{str(amount)[:MAXIMUM_FIGURES]} is not an amount of money"
+            )
         assert isinstance(power, int)
         shift = power + digits
         minor = int("".join(map(str, figures)))
