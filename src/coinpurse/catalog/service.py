@@ -42,6 +42,9 @@ def load_catalog(path: Path | None) -> Catalog:
         raise ConfigurationError(f"{source} is not UTF-8 text; save it as UTF-8.") from None
     except tomllib.TOMLDecodeError as error:
         raise ConfigurationError(f"{source} is not valid TOML: {error}.") from None
+    except (ValueError, InvalidOperation):
+        # Python reads neither integers of thousands of digits nor exponents of twenty.
+        raise ConfigurationError(f"{source} has a number that is too large to read.") from None
     entries = document.get("packs")
     if (
         not isinstance(entries, list)
