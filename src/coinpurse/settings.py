@@ -10,6 +10,7 @@ import os
 import re
 import secrets
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, Self
 from urllib.parse import urlsplit
@@ -34,6 +35,7 @@ FORMS = {
     ),
     "stripe_webhook_secret": (re.compile(r"whsec_[\w+/=-]{6,}", re.ASCII), "whsec_…"),
 }
+NETWORK_LOCATION = re.compile(r"(?:[\w.-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]*)?")
 # These have no COINPURSE_ prefix, because hosts and other tools know them already.
 SHARED_NAMES = (*FORMS, "stripe_api_base", "database_url", "secret_key")
 
@@ -85,6 +87,8 @@ class Settings(BaseSettings):
             where = str(first["loc"][0]) if first["loc"] else ""
             prefix = f"{environment_name(where)}: " if where else ""
             raise ConfigurationError(prefix + first["msg"].removeprefix("Value error, ")) from None
+        except UnicodeDecodeError:
+            raise ConfigurationError("The file .env is not UTF-8 text; save it as UTF-8.") from None
 
     @classmethod
     def from_flask(cls, config: Mapping[str, Any]) -> Self:
@@ -97,6 +101,12 @@ class Settings(BaseSettings):
                 if config.get(key) not in (None, "")
             }
         )
+
+    @field_validator("secret_key", mode="before")
+    @classmethod
+    def _secret_key(cls, value: object) -> object:
+        # Flask takes any bytes, and a host may well have given it random ones.
+        return value.decode("utf-8", "backslashreplace") if isinstance(value, bytes) else value
 
     @field_validator("base_url")
     @classmethod
@@ -125,23 +135,29 @@ class Settings(BaseSettings):
     @field_validator("stripe_api_base")
     @classmethod
     def _stripe_api_base(cls, value: str | None) -> str | None:
-        if value is not None and origin_of(value.rstrip("/")) is None:
+        if value is None:
+            return None
+        value = value.rstrip("/").lower()
+        if origin_of(value) != value:
             raise ValueError("write the API's origin alone, such as http://127.0.0.1:12111")
-        return value.rstrip("/") if value else None
+        return value
 
     @field_validator(*FORMS)
     @classmethod
     def _key_forms(cls, value: SecretStr | str | None, info: Any) -> SecretStr | str | None:
         form, example = FORMS[info.field_name]
         text = value.get_secret_value() if isinstance(value, SecretStr) else value
-        parts = (
-            (text or "").split(",") if info.field_name == "stripe_webhook_secret" else [text or ""]
-        )
-        if text is not None and not all(form.fullmatch(part.strip()) for part in parts):
+        if text is None:
+            return None
+        # White space at the ends comes with pasting. A key that kept it would not even be known for a live one.
+        several = info.field_name == "stripe_webhook_secret"
+        parts = [part.strip() for part in (text.split(",") if several else [text])]
+        if not all(form.fullmatch(part) for part in parts):
             raise ValueError(
                 f"this is not of the form {example}; copy it again from the Stripe Dashboard"
             )
-        return value
+        plain = ",".join(parts)
+        return SecretStr(plain) if isinstance(value, SecretStr) else plain
 
     @model_validator(mode="after")
     def _live_is_strict(self) -> Self:
@@ -189,7 +205,7 @@ class Settings(BaseSettings):
         """Return the signing secrets, newest first. Raises ConfigurationError where there is none."""
         if self.stripe_webhook_secret is not None:
             value = self.stripe_webhook_secret.get_secret_value()
-            return tuple(part.strip() for part in value.split(","))
+            return tuple(value.split(","))
         if self.demo:
             return (self._kept_secret("webhook_secret", prefix="whsec_"),)
         raise ConfigurationError(
@@ -214,19 +230,29 @@ class Settings(BaseSettings):
 
     def _kept_secret(self, name: str, *, prefix: str = "") -> str:
         """Return the secret kept in the state directory, making it the first time. Safe between processes."""
-        self.state_dir.mkdir(parents=True, exist_ok=True)
         path = self.state_dir / name
-        if not path.exists():
-            draft = path.with_name(f"{name}.{os.getpid()}.{secrets.token_hex(4)}")
-            draft.touch(mode=0o600)
-            draft.write_text(prefix + secrets.token_hex(32), encoding="ascii")
-            try:
-                os.link(draft, path)  # Fails if another process was first, whose secret then holds.
-            except FileExistsError:
-                pass
-            finally:
-                draft.unlink()
-        return path.read_text(encoding="ascii")
+        try:
+            self.state_dir.mkdir(parents=True, exist_ok=True)
+            if not path.exists():
+                _keep(path, prefix + secrets.token_hex(32))
+            return path.read_text(encoding="ascii")
+        except OSError as error:
+            raise ConfigurationError(
+                f"COINPURSE_STATE_DIR: {path} cannot be kept ({error.strerror}); make the folder writable"
+                " or name another."
+            ) from None
+
+
+def _keep(path: Path, secret: str) -> None:
+    """Write a file whole, for its owner alone, unless it is there already."""
+    draft = path.with_name(f"{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
+    draft.touch(mode=0o600)
+    try:
+        draft.write_text(secret, encoding="ascii")
+        with suppress(FileExistsError):  # Another process was first; its secret holds.
+            os.link(draft, path)
+    finally:
+        draft.unlink()
 
 
 def environment_name(name: str) -> str:
@@ -244,8 +270,10 @@ def origin_of(url: str) -> str | None:
         port = parts.port
     except ValueError:
         return None
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.username is not None:
+    # Python forgives text around a bracketed host, which browsers do not; names and passwords have no place.
+    if parts.scheme not in ("http", "https") or not NETWORK_LOCATION.fullmatch(parts.netloc):
         return None
+    assert parts.hostname is not None
     host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
     default = {"http": 80, "https": 443}[parts.scheme]
     return f"{parts.scheme}://{host}" + (f":{port}" if port not in (None, default) else "")
