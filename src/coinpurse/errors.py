@@ -69,6 +69,46 @@ class RedirectNotAllowed(DomainError):
     code = "redirect_not_allowed"
 
 
+class InsufficientCoins(DomainError):
+    """The wallet has too few coins. Facts: `user_id`, `needed`, `available`, `shortfall`."""
+
+    code = "insufficient_coins"
+
+    def __init__(self, *, user_id: str, needed: int, available: int) -> None:
+        super().__init__(
+            f"{needed} coins are needed and {available} are available.",
+            user_id=user_id,
+            needed=needed,
+            available=available,
+            shortfall=needed - available,
+        )
+
+
+class AmountTooLarge(DomainError):
+    """More than was held, or than is left to reverse. Facts: `needed`, `available`."""
+
+    code = "amount_too_large"
+
+    def __init__(self, *, needed: int, available: int) -> None:
+        super().__init__(
+            f"{needed} coins were asked for and {available} are left.",
+            needed=needed,
+            available=available,
+        )
+
+
+class WalletBlocked(DomainError):
+    """The wallet may receive coins and not spend them. Facts: `user_id`."""
+
+    code = "wallet_blocked"
+
+
+class HoldAlreadyResolved(DomainError):
+    """The hold was captured, voided or timed out before. Facts: `hold_id`."""
+
+    code = "hold_already_resolved"
+
+
 class IdempotencyConflict(DomainError):
     """The key was used before, with other content. Facts: `key`."""
 

@@ -8,12 +8,14 @@ from functools import cached_property
 
 from flask import Flask, current_app, has_app_context
 
-from coinpurse import jobs, ledger
+from coinpurse import jobs
 from coinpurse.catalog import Catalog, load_catalog
-from coinpurse.db import Database, UnitOfWork, require_migrated
-from coinpurse.errors import ConfigurationError, InvalidRequest, RedirectNotAllowed
+from coinpurse.db import CommitWatcher, Database, UnitOfWork, require_migrated
+from coinpurse.errors import ConfigurationError, RedirectNotAllowed
 from coinpurse.inbox import Inbox
-from coinpurse.ledger import Transaction, Wallet
+from coinpurse.ledger import SpendOrder
+from coinpurse.ledger.group_commit import GroupCommit
+from coinpurse.operations import WalletOperations
 from coinpurse.purchases import (
     Payment,
     PaymentStatus,
@@ -27,7 +29,6 @@ from coinpurse.settings import Settings, origin_of
 from coinpurse.stripe_gateway import Gateway
 
 UserIdLoader = Callable[[], str | None]
-MAXIMUM_PAGE = 200
 
 
 class Services:
@@ -51,7 +52,17 @@ class Services:
     @cached_property
     def purchases(self) -> Purchases:
         """Checkouts and their outcome."""
-        return Purchases(self.database, self.gateway)
+        return Purchases(self.database, self.gateway, self.settings.spend_order)
+
+    @cached_property
+    def commit_watcher(self) -> CommitWatcher:
+        """Fires signals once a host has committed."""
+        return CommitWatcher(self.database)
+
+    @cached_property
+    def group_commit(self) -> GroupCommit | None:
+        """Lets concurrent spends share a commit, where the operator wants it."""
+        return GroupCommit(self.database) if self.settings.group_commit else None
 
     @cached_property
     def inbox(self) -> Inbox:
@@ -61,10 +72,10 @@ class Services:
         def schedule(work: UnitOfWork, event_id: str, at: datetime) -> None:
             jobs.schedule_event(deferring, work, event_id, at)
 
-        return Inbox(self.database, self.gateway, schedule)
+        return Inbox(self.database, self.gateway, schedule, self.settings.spend_order)
 
 
-class Coinpurse:
+class Coinpurse(WalletOperations):
     """Coins for one application.
 
         purse = Coinpurse(app)                      # in Flask, with app.config
@@ -123,6 +134,18 @@ class Coinpurse:
         return self.services.database
 
     @property
+    def _spend_order(self) -> SpendOrder:
+        return self.settings.spend_order
+
+    @property
+    def _commit_watcher(self) -> CommitWatcher:
+        return self.services.commit_watcher
+
+    @property
+    def _group_commit(self) -> GroupCommit | None:
+        return self.services.group_commit
+
+    @property
     def catalog(self) -> Catalog:
         """The packs on sale."""
         return self.services.catalog
@@ -135,20 +158,6 @@ class Coinpurse:
     def require_ready(self) -> None:
         """Raise ConfigurationError, with the mend, unless the database can be reached and is migrated."""
         require_migrated(self.database)
-
-    def wallet(self, user_id: str) -> Wallet:
-        """Return what the user has now; somebody never seen has zero coins."""
-        with self.database.unit_of_work() as work:
-            return ledger.get_wallet(work, user_id)
-
-    def transactions(
-        self, user_id: str, before: int | None = None, limit: int = 50
-    ) -> Sequence[Transaction]:
-        """Return the user's ledger rows, newest first. before: only rows with a smaller id. limit: 1 to 200."""
-        if not 1 <= limit <= MAXIMUM_PAGE:
-            raise InvalidRequest("limit", f"must be from 1 to {MAXIMUM_PAGE}")
-        with self.database.unit_of_work() as work:
-            return ledger.list_transactions(work, user_id, before=before, limit=limit)
 
     def start_checkout(
         self,

@@ -43,7 +43,7 @@ def schedule_event(app: procrastinate.App, work: UnitOfWork, event_id: str, at: 
     app.configure_task(
         "coinpurse:process_event",
         schedule_at=at,
-        connection=work.driver_connection,
+        connection=work.connection,
     ).defer(event_id=event_id)
     work.execute("SET LOCAL search_path TO DEFAULT")
 

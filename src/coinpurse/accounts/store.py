@@ -5,23 +5,21 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row
-
 from coinpurse.accounts.rules import Account
 from coinpurse.db import UnitOfWork
 
 INSERT = """
     INSERT INTO coinpurse.users (id, email, password_hash, locale)
-    VALUES (:id, :email, :password_hash, :locale)
+    VALUES (%(id)s, %(email)s, %(password_hash)s, %(locale)s)
     ON CONFLICT (lower(email)) DO NOTHING
     RETURNING id, email, locale, created_at
 """
-BY_ID = "SELECT id, email, locale, created_at FROM coinpurse.users WHERE id = :id"
+BY_ID = "SELECT id, email, locale, created_at FROM coinpurse.users WHERE id = %(id)s"
 BY_EMAIL = """
     SELECT id, email, locale, created_at, password_hash
-      FROM coinpurse.users WHERE lower(email) = lower(:email)
+      FROM coinpurse.users WHERE lower(email) = lower(%(email)s)
 """
-CHANGE_HASH = "UPDATE coinpurse.users SET password_hash = :password_hash WHERE id = :id"
+CHANGE_HASH = "UPDATE coinpurse.users SET password_hash = %(password_hash)s WHERE id = %(id)s"
 
 
 def insert(
@@ -49,5 +47,5 @@ def change_hash(work: UnitOfWork, id_: UUID, password_hash: str) -> None:
     work.execute(CHANGE_HASH, id=id_, password_hash=password_hash)
 
 
-def _account(row: Row[Any]) -> Account:
+def _account(row: Any) -> Account:
     return Account(id=row.id, email=row.email, locale=row.locale, created_at=row.created_at)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import click
 import psycopg
-from sqlalchemy.exc import DBAPIError
 
 from coinpurse.cli import catalog, database, demo, events, payments, serve, wallet, worker
 from coinpurse.errors import CoinpurseError
@@ -23,9 +22,8 @@ class _Main(click.Group):
             return super().invoke(ctx)
         except CoinpurseError as error:
             problem = str(error)
-        except (DBAPIError, psycopg.OperationalError) as error:
-            cause = getattr(error, "orig", error)
-            problem = f"The database cannot be used: {str(cause).strip()}. Check DATABASE_URL and the server."
+        except psycopg.OperationalError as error:
+            problem = f"The database cannot be used: {str(error).strip()}. Check DATABASE_URL and the server."
         click.echo(f"Error: {problem}", err=True)
         raise SystemExit(COULD_NOT_RUN)
 

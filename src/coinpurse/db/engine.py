@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import select
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import psycopg
-from sqlalchemy import Connection, Engine, create_engine
+from psycopg_pool import ConnectionPool
 
 from coinpurse.db import embedded
 from coinpurse.db.unit_of_work import UnitOfWork
@@ -14,23 +17,31 @@ from coinpurse.errors import ConfigurationError
 from coinpurse.settings import Settings
 
 OLDEST_POSTGRESQL = 150000
+# How long a caller waits where the server gives no further connection.
+WAIT_SECONDS = 10.0
 
 
 class Database:
     """A pool of connections, opened at the first use.
 
     conninfo: what libpq takes: a postgresql:// address, also with several hosts.
-    threads: how many threads share the pool; none of them ever waits for a connection.
+    threads: how many threads share the pool; none of them ever waits for a connection of ours.
     """
 
     def __init__(self, conninfo: str, *, threads: int = 8) -> None:
         self.conninfo = conninfo
-        self.engine: Engine = create_engine(
-            "postgresql+psycopg://",
-            creator=self._connect,
-            pool_size=threads,
-            max_overflow=threads,
-            pool_pre_ping=True,
+        self._opening = threading.Lock()
+        # Twice the threads: a request may need a second connection while it holds one.
+        self._pool: ConnectionPool[psycopg.Connection[Any]] = ConnectionPool(
+            conninfo,
+            kwargs={"application_name": "coinpurse"},
+            min_size=0,
+            max_size=2 * threads,
+            max_idle=300,
+            timeout=WAIT_SECONDS,
+            check=_require_open,
+            open=False,
+            name="coinpurse",
         )
 
     @classmethod
@@ -41,28 +52,50 @@ class Database:
     @contextmanager
     def unit_of_work(self) -> Iterator[UnitOfWork]:
         """Run the block in one transaction: commit at its end, roll back when it raises."""
-        with self.engine.begin() as connection:
+        with self.connection() as connection:
             work = UnitOfWork(connection)
             yield work
         work.committed()
 
-    def connect(self) -> Connection:
-        """Return a connection of the pool; the caller closes it."""
-        return self.engine.connect()
+    @contextmanager
+    def connection(self) -> Iterator[psycopg.Connection[Any]]:
+        """Lend a connection for the block: commit at its end, roll back when it raises."""
+        if self._pool.closed:
+            self._open()
+        with self._pool.connection() as connection:
+            yield connection
 
     def close(self) -> None:
         """Close the connections that are not in use."""
-        self.engine.dispose()
+        self._pool.close()
 
-    def _connect(self) -> psycopg.Connection[object]:
-        connection = psycopg.connect(self.conninfo, application_name="coinpurse")
+    def _open(self) -> None:
+        with self._opening:
+            if self._pool.closed:
+                # The pool tries a server that is away until its time is up, and does not say why.
+                require_usable(self.conninfo)
+                self._pool.open()
+
+
+def require_usable(conninfo: str) -> None:
+    """Connect once. Raises psycopg.OperationalError, and ConfigurationError for a server that is too old."""
+    with psycopg.connect(conninfo, application_name="coinpurse", connect_timeout=10) as connection:
         if connection.info.server_version < OLDEST_POSTGRESQL:
             version = connection.info.parameter_status("server_version")
-            connection.close()
             raise ConfigurationError(
                 f"DATABASE_URL: the server is PostgreSQL {version}; 15 or newer is needed."
             )
-        return connection
+
+
+def _require_open(connection: psycopg.Connection[Any]) -> None:
+    """Refuse a pooled connection that the server has closed, without asking it anything.
+
+    A server that is quiet has sent nothing; when it restarts, the end of the connection is there to be read.
+    """
+    poll = select.poll()
+    poll.register(connection.pgconn.socket, select.POLLIN)
+    if poll.poll(0):
+        raise psycopg.OperationalError("the server has closed this connection")
 
 
 def conninfo_of(settings: Settings) -> str:

@@ -7,15 +7,19 @@ is kept as the comment of the schema, where a start-up can compare it.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.resources import files
 
+import psycopg
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, create_engine, text
+from sqlalchemy.pool import NullPool
 
-from coinpurse.db.engine import Database
+from coinpurse.db.engine import Database, require_usable
 from coinpurse.errors import ConfigurationError
 
 SCHEMA = "coinpurse"
@@ -29,7 +33,7 @@ def upgrade(database: Database) -> bool:
     Safe to repeat and to run by several processes at once: the others wait. Raises ConfigurationError for
     a database of a newer version.
     """
-    with database.connect() as connection, connection.begin():
+    with _connected(database) as connection, connection.begin():
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": UPGRADE_LOCK})
         connection.execute(text(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}"))
         problem = _problem(connection)
@@ -39,17 +43,31 @@ def upgrade(database: Database) -> bool:
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
         kernel = _kernel()
-        connection.exec_driver_sql(kernel.replace("%", "%%"))
+        # Given to the driver as it is: its `%` and `:` are PostgreSQL's.
+        connection.connection.driver_connection.execute(kernel)  # type: ignore[union-attr]
         connection.exec_driver_sql(f"COMMENT ON SCHEMA {SCHEMA} IS 'kernel {_digest(kernel)}'")
         return True
 
 
 def require_migrated(database: Database) -> None:
     """Raise ConfigurationError, with the mend, unless the schema is this version's."""
-    with database.connect() as connection:
+    with _connected(database) as connection:
         problem = _problem(connection)
     if problem is not None:
         raise ConfigurationError(problem)
+
+
+@contextmanager
+def _connected(database: Database) -> Iterator[Connection]:
+    """A connection as Alembic wants it, beside the pool."""
+    require_usable(database.conninfo)
+    engine = create_engine(
+        "postgresql+psycopg://",
+        creator=lambda: psycopg.connect(database.conninfo),
+        poolclass=NullPool,
+    )
+    with engine.connect() as connection:
+        yield connection
 
 
 def _problem(connection: Connection) -> str | None:

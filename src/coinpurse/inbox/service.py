@@ -18,6 +18,7 @@ from coinpurse.inbox.rules import (
     StoredEvent,
     back_off,
 )
+from coinpurse.ledger import SpendOrder
 from coinpurse.ports import StripeEvent, StripeGateway, StripeObject
 from coinpurse.purchases import fulfil
 
@@ -33,11 +34,16 @@ class Inbox:
     """
 
     def __init__(
-        self, database: Database, gateway: StripeGateway, schedule_retry: ScheduleRetry
+        self,
+        database: Database,
+        gateway: StripeGateway,
+        schedule_retry: ScheduleRetry,
+        spend_order: SpendOrder = "bonus_first",
     ) -> None:
         self._database = database
         self._gateway = gateway
         self._schedule_retry = schedule_retry
+        self._spend_order = spend_order
 
     def receive(self, body: bytes, signature: str | None) -> StoredEvent:
         """Take a delivery: verify, store and, where nothing must be fetched first, act, in one transaction.
@@ -111,7 +117,7 @@ class Inbox:
         """Act inside a savepoint; note the outcome, good or bad, beside it."""
         try:
             with work.savepoint():
-                state, note = _act(work, event, about)
+                state, note = _act(work, event, about, self._spend_order)
         except RetryLater as error:
             if stored.attempts + 1 >= RETRY_LATER_ATTEMPTS:
                 store.finished(work, event.id, state="foreign", note=str(error))
@@ -147,7 +153,10 @@ def _must_fetch(event: StripeEvent) -> bool:
 
 
 def _act(
-    work: UnitOfWork, event: StripeEvent, about: StripeObject | Exception | None
+    work: UnitOfWork,
+    event: StripeEvent,
+    about: StripeObject | Exception | None,
+    spend_order: SpendOrder,
 ) -> tuple[str, str | None]:
     if isinstance(about, Exception):
         raise about
@@ -158,7 +167,7 @@ def _act(
     expected, read = REPORTS[event.type]
     if not isinstance(about, expected):
         raise TypeError(f"a {event.type} event is about a {type(about).__name__}")
-    fulfilment = fulfil(work, read(about))
+    fulfilment = fulfil(work, read(about), spend_order=spend_order)
     if fulfilment.payment is None:
         return "foreign", "about a payment that is not ours"
     return "processed", f"payment {fulfilment.payment.id}: {fulfilment.payment.status}"

@@ -6,8 +6,6 @@ from dataclasses import fields
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row
-
 from coinpurse.db import UnitOfWork
 from coinpurse.inbox.rules import StoredEvent
 from coinpurse.ports import StripeEvent
@@ -19,32 +17,33 @@ COLUMNS = ", ".join(
 INSERT = """
     INSERT INTO coinpurse.stripe_events (id, type, object_id, livemode, api_version, event_at, payload, state,
                                          next_attempt_at)
-    VALUES (:id, :type, :object_id, :livemode, :api_version, :event_at, CAST(:payload AS json), 'received', now())
+    VALUES (%(id)s, %(type)s, %(object_id)s, %(livemode)s, %(api_version)s, %(event_at)s,
+            CAST(%(payload)s AS json), 'received', now())
     ON CONFLICT (id) DO NOTHING
 """
-GET = f"SELECT {COLUMNS} FROM coinpurse.stripe_events WHERE id = :id"  # noqa: S608  The columns are ours.
+GET = f"SELECT {COLUMNS} FROM coinpurse.stripe_events WHERE id = %(id)s"
 LOCK = f"{GET} FOR UPDATE"
 FINISHED = """
     UPDATE coinpurse.stripe_events
-       SET state = :state, note = :note, attempts = attempts + 1, error = NULL, next_attempt_at = NULL,
+       SET state = %(state)s, note = %(note)s, attempts = attempts + 1, error = NULL, next_attempt_at = NULL,
            processed_at = now()
-     WHERE id = :id
+     WHERE id = %(id)s
 """
 FAILED = """
     UPDATE coinpurse.stripe_events
-       SET state = 'failed', attempts = attempts + 1, error = :error, next_attempt_at = :next_attempt_at
-     WHERE id = :id
+       SET state = 'failed', attempts = attempts + 1, error = %(error)s, next_attempt_at = %(next_attempt_at)s
+     WHERE id = %(id)s
 """
 DUE = """
     SELECT id FROM coinpurse.stripe_events
-     WHERE next_attempt_at <= now() ORDER BY next_attempt_at LIMIT :limit
+     WHERE next_attempt_at <= now() ORDER BY next_attempt_at LIMIT %(limit)s
 """
 LIST = f"""
     SELECT {COLUMNS} FROM coinpurse.stripe_events
-     WHERE (CAST(:state AS text) IS NULL OR state = :state)
-       AND (CAST(:type AS text) IS NULL OR type = :type)
-     ORDER BY received_at DESC, id LIMIT :limit
-"""  # noqa: S608
+     WHERE (CAST(%(state)s AS text) IS NULL OR state = %(state)s)
+       AND (CAST(%(type)s AS text) IS NULL OR type = %(type)s)
+     ORDER BY received_at DESC, id LIMIT %(limit)s
+"""
 
 
 def insert(work: UnitOfWork, event: StripeEvent) -> None:
@@ -98,5 +97,5 @@ def latest(
     return [_event(row) for row in work.rows(LIST, state=state, type=type_, limit=limit)]
 
 
-def _event(row: Row[Any]) -> StoredEvent:
-    return StoredEvent(**row._mapping)  # noqa: SLF001  SQLAlchemy's public name.
+def _event(row: Any) -> StoredEvent:
+    return StoredEvent(**row._asdict())

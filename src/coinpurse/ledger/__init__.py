@@ -1,6 +1,61 @@
 """The wallets and their append-only ledger."""
 
-from coinpurse.ledger.rules import NewGrant, Transaction, Wallet
-from coinpurse.ledger.service import credit, get_wallet, list_transactions
+from coinpurse.ledger.rules import (
+    Difference,
+    Explanation,
+    GrantStory,
+    Hold,
+    NewGrant,
+    Spend,
+    Transaction,
+    Wallet,
+)
+from coinpurse.ledger.service import (
+    SpendOrder,
+    adjust,
+    capture,
+    claw_back,
+    credit,
+    explain,
+    freeze,
+    get_wallet,
+    give_back,
+    hold,
+    list_transactions,
+    release,
+    reverse,
+    spend,
+    spend_many,
+    sweep_due,
+    verify,
+    void,
+)
 
-__all__ = ["NewGrant", "Transaction", "Wallet", "credit", "get_wallet", "list_transactions"]
+__all__ = [
+    "Difference",
+    "Explanation",
+    "GrantStory",
+    "Hold",
+    "NewGrant",
+    "Spend",
+    "SpendOrder",
+    "Transaction",
+    "Wallet",
+    "adjust",
+    "capture",
+    "claw_back",
+    "credit",
+    "explain",
+    "freeze",
+    "get_wallet",
+    "give_back",
+    "hold",
+    "list_transactions",
+    "release",
+    "reverse",
+    "spend",
+    "spend_many",
+    "sweep_due",
+    "verify",
+    "void",
+]

@@ -1,11 +1,179 @@
--- The ledger: every change of a wallet is one call of one of these functions.
+-- The ledger: every change of a wallet is one call of one of these functions, and posts one row.
 --
--- Each function locks the wallet first and its grants after it, by id. It reads grants only in a statement
--- of its own after the lock is held, so that it never allocates from a stale snapshot.
--- A key that was used before returns the first result, or raises CP409 where the content differs.
+-- Each function locks the wallet first; every other row of the wallet is changed under that lock alone. It
+-- reads grants only in statements of its own after the lock is held: a statement that waits for a lock keeps
+-- the snapshot from before it, and would allocate from stale rows.
+--
+-- A refusal is a returned outcome, not an error: the caller's transaction goes on.
+--   posted         the row is new
+--   repeated       the key was used for this before; `posted` is the first row
+--   conflict       the key was used before, for something else
+--   insufficient   `available` coins are fewer than `needed`
+--   no_wallet, no_hold, no_transaction    there is none
+--   blocked        the wallet may not spend
+--   resolved       the hold was captured, voided or timed out before
+--   too_much       more than was held, or than is left to reverse (`available`)
+--
+-- now() is the time of the transaction: a clock that goes backwards delays an expiry and does nothing worse.
 
--- Add coins that came together. new_grants: [{"kind", "coins", "amount_minor", "currency"}, …].
--- Returns the ledger row, and whether this call made it.
+-- ---------------------------------------------------------------------------------------------------------
+-- What PostgreSQL itself refuses, whoever writes.
+
+CREATE OR REPLACE FUNCTION coinpurse.continue_chain() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, coinpurse AS $$
+DECLARE
+    before bigint;
+BEGIN
+    SELECT balance_after INTO before FROM coinpurse.transactions
+     WHERE user_id = NEW.user_id ORDER BY id DESC LIMIT 1;
+    IF NEW.balance_after IS DISTINCT FROM coalesce(before, 0) + NEW.coins THEN
+        RAISE EXCEPTION 'coinpurse.transactions: balance_after % of % does not continue its chain (% %)',
+            NEW.balance_after, NEW.user_id, coalesce(before, 0), NEW.coins USING ERRCODE = 'CP500';
+    END IF;
+    RETURN NEW;
+END $$;
+CREATE OR REPLACE TRIGGER transactions_chain BEFORE INSERT ON coinpurse.transactions
+    FOR EACH ROW EXECUTE FUNCTION coinpurse.continue_chain();
+
+-- ---------------------------------------------------------------------------------------------------------
+-- Inner functions: the wallet is locked.
+
+-- What can be spent: coins that are neither held nor frozen, less the debt.
+CREATE OR REPLACE FUNCTION coinpurse.available(wallet coinpurse.wallets) RETURNS bigint
+LANGUAGE sql IMMUTABLE AS $$ SELECT wallet.balance - wallet.held - wallet.frozen $$;
+
+-- Choose coins to use in the order of spending: soonest to expire, then by rank, then oldest.
+-- Returns the grants and what to take of each; together `amount`, which is known to be there.
+CREATE OR REPLACE FUNCTION coinpurse.allocate(wallet_of text, amount bigint, OUT ids bigint[], OUT takes bigint[])
+LANGUAGE plpgsql SET search_path = pg_catalog, coinpurse AS $$
+DECLARE
+    owed  bigint := amount;
+    given record;
+BEGIN
+    FOR given IN
+        SELECT id, least(remaining - held - frozen, owed) AS free FROM coinpurse.grants
+         WHERE user_id = wallet_of AND NOT exhausted AND remaining - held - frozen > 0
+         ORDER BY expires_at, rank, id
+    LOOP
+        ids := ids || given.id;
+        takes := takes || least(given.free, owed);
+        owed := owed - least(given.free, owed);
+        EXIT WHEN owed = 0;
+    END LOOP;
+    IF owed <> 0 THEN
+        RAISE EXCEPTION 'wallet %: its grants lack % coins that its balance has', wallet_of, owed
+            USING ERRCODE = 'CP500';
+    END IF;
+END $$;
+
+-- Note when the wallet next has a grant to expire or a hold to time out.
+CREATE OR REPLACE FUNCTION coinpurse.plan_next(wallet_of text) RETURNS void
+LANGUAGE sql SET search_path = pg_catalog, coinpurse AS $$
+    UPDATE coinpurse.wallets SET next_due_at = least(
+        (SELECT coalesce(min(expires_at), 'infinity') FROM coinpurse.grants
+          WHERE user_id = wallet_of AND NOT exhausted AND remaining > held + frozen),
+        (SELECT coalesce(min(expires_at), 'infinity') FROM coinpurse.holds
+          WHERE user_id = wallet_of AND state = 'open'))
+     WHERE user_id = wallet_of
+$$;
+
+-- Let go of a hold and take part of its coins: a capture takes some, a void or a time-out none.
+CREATE OR REPLACE FUNCTION coinpurse.resolve(
+    held_row coinpurse.holds, new_state text, amount bigint, row_type text, key text, content_digest bytea,
+    row_description text
+) RETURNS coinpurse.transactions
+LANGUAGE plpgsql SET search_path = pg_catalog, coinpurse AS $$
+DECLARE
+    posted coinpurse.transactions;
+    after  bigint;
+    owed   bigint := amount;
+    take   bigint;
+    takes  bigint[] := '{}';
+BEGIN
+    FOR place IN 1 .. cardinality(held_row.grant_ids) LOOP
+        take := least(owed, held_row.grant_coins[place]);
+        owed := owed - take;
+        takes := takes || -take;
+        UPDATE coinpurse.grants
+           SET held = held - held_row.grant_coins[place], remaining = remaining - take,
+               exhausted = (remaining = take)
+         WHERE id = held_row.grant_ids[place];
+    END LOOP;
+    UPDATE coinpurse.holds SET state = new_state, captured = amount, resolved_at = now() WHERE id = held_row.id;
+    UPDATE coinpurse.wallets SET balance = balance - amount, held = held - held_row.coins, updated_at = now()
+     WHERE user_id = held_row.user_id RETURNING balance INTO after;
+    INSERT INTO coinpurse.transactions (user_id, type, coins, balance_after, held, hold_id, description,
+                                        idempotency_key, digest, grant_ids, grant_coins)
+    VALUES (held_row.user_id, row_type, -amount, after, -held_row.coins, held_row.id, row_description,
+            key, content_digest, held_row.grant_ids, takes)
+    RETURNING * INTO posted;
+    PERFORM coinpurse.plan_next(held_row.user_id);
+    RETURN posted;
+END $$;
+
+-- Time out holds and expire grants whose time has come. Held and frozen coins expire once they are let go.
+CREATE OR REPLACE FUNCTION coinpurse.settle_due(wallet_of text) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, coinpurse AS $$
+DECLARE
+    due   coinpurse.holds;
+    given coinpurse.grants;
+    after bigint;
+    gone  bigint;
+BEGIN
+    FOR due IN
+        SELECT * FROM coinpurse.holds
+         WHERE user_id = wallet_of AND state = 'open' AND expires_at <= now() ORDER BY id
+    LOOP
+        PERFORM coinpurse.resolve(due, 'timed_out', 0, 'hold_timeout', 'hold_timeout:' || due.id, '', due.description);
+    END LOOP;
+    FOR given IN
+        SELECT * FROM coinpurse.grants
+         WHERE user_id = wallet_of AND NOT exhausted AND expires_at <= now() AND remaining > held + frozen
+         ORDER BY expires_at, rank, id
+    LOOP
+        gone := given.remaining - given.held - given.frozen;
+        UPDATE coinpurse.grants SET remaining = remaining - gone, exhausted = (remaining = gone) WHERE id = given.id;
+        UPDATE coinpurse.wallets SET balance = balance - gone, updated_at = now()
+         WHERE user_id = wallet_of RETURNING balance INTO after;
+        -- One grant may expire in parts, as its holds are let go: the key names what was left of it.
+        INSERT INTO coinpurse.transactions (user_id, type, coins, balance_after, description, idempotency_key,
+                                            digest, grant_ids, grant_coins)
+        VALUES (wallet_of, 'expiry', -gone, after, 'Expired', 'expiry:' || given.id || ':' || nextval(
+                pg_get_serial_sequence('coinpurse.transactions', 'id')), '', ARRAY[given.id], ARRAY[-gone]);
+    END LOOP;
+    PERFORM coinpurse.plan_next(wallet_of);
+END $$;
+
+-- Lock a wallet and settle what is due. Returns a row of nulls where there is none.
+CREATE OR REPLACE FUNCTION coinpurse.lock_wallet(wallet_of text) RETURNS coinpurse.wallets
+LANGUAGE plpgsql SET search_path = pg_catalog, coinpurse AS $$
+DECLARE
+    wallet coinpurse.wallets;
+BEGIN
+    SELECT * INTO wallet FROM coinpurse.wallets WHERE user_id = wallet_of FOR NO KEY UPDATE;
+    IF wallet.next_due_at <= now() THEN
+        PERFORM coinpurse.settle_due(wallet_of);
+        SELECT * INTO wallet FROM coinpurse.wallets WHERE user_id = wallet_of;
+    END IF;
+    RETURN wallet;
+END $$;
+
+-- Look a key up under the wallet's lock: the row that it posted, or a row of nulls.
+CREATE OR REPLACE FUNCTION coinpurse.find_repeat(wallet_of text, key text) RETURNS coinpurse.transactions
+LANGUAGE plpgsql SET search_path = pg_catalog, coinpurse AS $$
+DECLARE
+    earlier coinpurse.transactions;
+BEGIN
+    SELECT * INTO earlier FROM coinpurse.transactions WHERE user_id = wallet_of AND idempotency_key = key;
+    RETURN earlier;
+END $$;
+
+-- ---------------------------------------------------------------------------------------------------------
+-- The operations.
+
+-- Add coins that came together. A debt is repaid first, out of the last of the new grants backwards.
+-- new_grants: [{"kind", "coins", "amount_minor", "currency", "rank", "expires_at"}, …].
+DROP FUNCTION IF EXISTS coinpurse.credit(text, text, bytea, text, text, text, jsonb, bigint, text, uuid, text);
 CREATE OR REPLACE FUNCTION coinpurse.credit(
     wallet_of       text,
     key             text,
@@ -17,25 +185,26 @@ CREATE OR REPLACE FUNCTION coinpurse.credit(
     paid_minor      bigint DEFAULT NULL,
     paid_currency   text DEFAULT NULL,
     of_payment      uuid DEFAULT NULL,
-    of_session      text DEFAULT NULL
-) RETURNS TABLE (created boolean, posted coinpurse.transactions)
+    of_session      text DEFAULT NULL,
+    acting          text DEFAULT NULL,
+    OUT outcome     text,
+    OUT posted      coinpurse.transactions
+)
 LANGUAGE plpgsql SET search_path = pg_catalog, coinpurse AS $$
 DECLARE
     wallet coinpurse.wallets;
     ids    bigint[];
     sizes  bigint[];
+    rests  bigint[];
     total  bigint;
+    repaid bigint;
+    owed   bigint;
 BEGIN
-    INSERT INTO wallets (user_id) VALUES (wallet_of) ON CONFLICT DO NOTHING;
-    SELECT * INTO STRICT wallet FROM wallets WHERE user_id = wallet_of FOR NO KEY UPDATE;
-
-    SELECT * INTO posted FROM transactions WHERE user_id = wallet_of AND idempotency_key = key;
-    IF FOUND THEN
-        IF posted.digest <> content_digest THEN
-            RAISE EXCEPTION 'the idempotency key was used before with other content' USING ERRCODE = 'CP409';
-        END IF;
-        created := false;
-        RETURN NEXT;
+    INSERT INTO coinpurse.wallets (user_id) VALUES (wallet_of) ON CONFLICT DO NOTHING;
+    wallet := coinpurse.lock_wallet(wallet_of);
+    posted := coinpurse.find_repeat(wallet_of, key);
+    IF posted.id IS NOT NULL THEN
+        outcome := CASE WHEN posted.digest = content_digest THEN 'repeated' ELSE 'conflict' END;
         RETURN;
     END IF;
 
@@ -44,19 +213,465 @@ BEGIN
            sum((given ->> 'coins')::bigint)
       INTO ids, sizes, total
       FROM jsonb_array_elements(new_grants) WITH ORDINALITY AS listed (given, place);
+    repaid := least(wallet.debt, total);
+    owed := repaid;
+    rests := sizes;
+    FOR place IN REVERSE cardinality(sizes) .. 1 LOOP
+        rests[place] := sizes[place] - least(owed, sizes[place]);
+        owed := owed - least(owed, sizes[place]);
+    END LOOP;
 
-    UPDATE wallets SET balance = balance + total, updated_at = now()
+    UPDATE coinpurse.wallets SET balance = balance + total, debt = debt - repaid, updated_at = now()
      WHERE user_id = wallet_of RETURNING * INTO wallet;
-    INSERT INTO transactions (user_id, type, coins, balance_after, amount_minor, currency, payment_id, session_id,
-                              description, idempotency_key, digest, grant_ids, grant_coins)
-    VALUES (wallet_of, row_type, total, wallet.balance, paid_minor, paid_currency, of_payment, of_session,
-            row_description, key, content_digest, ids, sizes)
+    INSERT INTO coinpurse.transactions (user_id, type, coins, balance_after, debt, amount_minor, currency, payment_id,
+                                        session_id, description, idempotency_key, digest, grant_ids, grant_coins,
+                                        actor)
+    VALUES (wallet_of, row_type, total, wallet.balance, -repaid, paid_minor, paid_currency, of_payment,
+            of_session, row_description, key, content_digest, ids, rests, acting)
     RETURNING * INTO posted;
-    INSERT INTO grants (id, user_id, kind, source, coins, remaining, amount_minor, currency, payment_id,
-                        transaction_id)
-    SELECT ids[place], wallet_of, given ->> 'kind', coin_source, sizes[place], sizes[place],
-           (given ->> 'amount_minor')::bigint, given ->> 'currency', of_payment, posted.id
+    INSERT INTO coinpurse.grants (id, user_id, kind, source, coins, remaining, exhausted, amount_minor, currency,
+                                  payment_id, rank, expires_at, transaction_id)
+    SELECT ids[place], wallet_of, given ->> 'kind', coin_source, sizes[place], rests[place], rests[place] = 0,
+           (given ->> 'amount_minor')::bigint, given ->> 'currency', of_payment,
+           coalesce((given ->> 'rank')::smallint, 0), coalesce((given ->> 'expires_at')::timestamptz, 'infinity'),
+           posted.id
       FROM jsonb_array_elements(new_grants) WITH ORDINALITY AS listed (given, place);
-    created := true;
-    RETURN NEXT;
+    UPDATE coinpurse.wallets
+       SET next_due_at = least(next_due_at,
+               (SELECT min(expires_at) FROM coinpurse.grants WHERE id = ANY (ids) AND NOT exhausted))
+     WHERE user_id = wallet_of AND jsonb_path_exists(new_grants, '$[*].expires_at');
+    outcome := 'posted';
+END $$;
+
+-- Take coins away: a usage, or an adjustment downwards.
+CREATE OR REPLACE FUNCTION coinpurse.spend(
+    wallet_of       text,
+    amount          bigint,
+    key             text,
+    content_digest  bytea,
+    row_description text DEFAULT '',
+    row_metadata    jsonb DEFAULT NULL,
+    row_type        text DEFAULT 'usage',
+    acting          text DEFAULT NULL,
+    OUT outcome     text,
+    OUT needed      bigint,
+    OUT available   bigint,
+    OUT posted      coinpurse.transactions
+)
+LANGUAGE plpgsql SET search_path = pg_catalog, coinpurse AS $$
+DECLARE
+    wallet coinpurse.wallets;
+    first  record;
+    ids    bigint[];
+    takes  bigint[];
+BEGIN
+    SELECT * INTO wallet FROM coinpurse.wallets WHERE user_id = wallet_of FOR NO KEY UPDATE;
+    IF NOT FOUND THEN
+        outcome := 'no_wallet';
+        RETURN;
+    END IF;
+    IF wallet.next_due_at <= now() THEN
+        wallet := coinpurse.lock_wallet(wallet_of);
+    END IF;
+    SELECT * INTO posted FROM coinpurse.transactions WHERE user_id = wallet_of AND idempotency_key = key;
+    IF FOUND THEN
+        outcome := CASE WHEN posted.digest = content_digest THEN 'repeated' ELSE 'conflict' END;
+        RETURN;
+    END IF;
+    IF wallet.blocked AND row_type = 'usage' THEN
+        outcome := 'blocked';
+        RETURN;
+    END IF;
+    available := wallet.balance - wallet.held - wallet.frozen;
+    IF available < amount THEN
+        outcome := 'insufficient';
+        needed := amount;
+        RETURN;
+    END IF;
+
+    -- Nearly always the first grant has enough, and nothing else needs to be read.
+    SELECT id, remaining - held - frozen AS free INTO first FROM coinpurse.grants
+     WHERE user_id = wallet_of AND NOT exhausted ORDER BY expires_at, rank, id LIMIT 1;
+    IF first.free >= amount THEN
+        ids := ARRAY[first.id];
+        takes := ARRAY[-amount];
+        UPDATE coinpurse.grants SET remaining = remaining - amount, exhausted = (remaining = amount)
+         WHERE id = first.id;
+    ELSE
+        SELECT chosen.ids, array(SELECT -take FROM unnest(chosen.takes) WITH ORDINALITY AS t (take, place) ORDER BY place)
+          INTO ids, takes FROM coinpurse.allocate(wallet_of, amount) AS chosen;
+        UPDATE coinpurse.grants SET remaining = remaining + take, exhausted = (remaining = -take)
+          FROM unnest(ids, takes) AS chosen (grant_id, take) WHERE id = grant_id;
+    END IF;
+    UPDATE coinpurse.wallets SET balance = balance - amount, updated_at = now() WHERE user_id = wallet_of;
+    INSERT INTO coinpurse.transactions (user_id, type, coins, balance_after, description, idempotency_key, digest,
+                                        grant_ids, grant_coins, metadata, actor)
+    VALUES (wallet_of, row_type, -amount, wallet.balance - amount, row_description, key, content_digest,
+            ids, takes, row_metadata, acting)
+    RETURNING * INTO posted;
+    outcome := 'posted';
+END $$;
+
+-- Apply many spends, each with its own outcome, in the order given. The wallets are locked in their own
+-- order first, so that crossing batches cannot wait for each other.
+CREATE OR REPLACE FUNCTION coinpurse.spend_many(
+    wallets_of text[], amounts bigint[], keys text[], digests bytea[], descriptions text[], metadatas jsonb[]
+) RETURNS TABLE (outcome text, needed bigint, available bigint, posted coinpurse.transactions)
+LANGUAGE plpgsql SET search_path = pg_catalog, coinpurse AS $$
+BEGIN
+    PERFORM 1 FROM coinpurse.wallets WHERE user_id = ANY (wallets_of) ORDER BY user_id FOR NO KEY UPDATE;
+    FOR place IN 1 .. cardinality(wallets_of) LOOP
+        RETURN QUERY SELECT * FROM coinpurse.spend(wallets_of[place], amounts[place], keys[place], digests[place],
+                                                   descriptions[place], metadatas[place]);
+    END LOOP;
+END $$;
+
+-- Undo a usage or a capture, whole or in part, into the grants that it took from: the last taken first.
+-- Coins of a grant that has expired since expire with it.
+CREATE OR REPLACE FUNCTION coinpurse.reverse(
+    reversed_id     bigint,
+    amount          bigint,
+    key             text,
+    content_digest  bytea,
+    row_description text DEFAULT '',
+    OUT outcome     text,
+    OUT needed      bigint,
+    OUT available   bigint,
+    OUT posted      coinpurse.transactions
+)
+LANGUAGE plpgsql SET search_path = pg_catalog, coinpurse AS $$
+DECLARE
+    wallet   coinpurse.wallets;
+    original coinpurse.transactions;
+    done     bigint[];
+    ids      bigint[] := '{}';
+    refills  bigint[] := '{}';
+    owed     bigint;
+    room     bigint;
+    after    bigint;
+BEGIN
+    SELECT * INTO original FROM coinpurse.transactions
+     WHERE id = reversed_id AND type IN ('usage', 'capture') AND coins < 0;
+    IF NOT FOUND THEN
+        outcome := 'no_transaction';
+        RETURN;
+    END IF;
+    wallet := coinpurse.lock_wallet(original.user_id);
+    posted := coinpurse.find_repeat(original.user_id, key);
+    IF posted.id IS NOT NULL THEN
+        outcome := CASE WHEN posted.digest = content_digest THEN 'repeated' ELSE 'conflict' END;
+        RETURN;
+    END IF;
+    SELECT -original.coins - coalesce(sum(coins), 0) INTO available
+      FROM coinpurse.transactions WHERE reverses = reversed_id;
+    needed := coalesce(amount, available);
+    IF needed > available OR available = 0 THEN
+        outcome := 'too_much';
+        RETURN;
+    END IF;
+
+    owed := needed;
+    FOR place IN REVERSE cardinality(original.grant_ids) .. 1 LOOP
+        SELECT -original.grant_coins[place] - coalesce(sum(refill), 0) INTO room
+          FROM coinpurse.transactions, unnest(grant_ids, grant_coins) AS undone (grant_id, refill)
+         WHERE reverses = reversed_id AND grant_id = original.grant_ids[place];
+        CONTINUE WHEN room = 0;
+        ids := ids || original.grant_ids[place];
+        refills := refills || least(room, owed);
+        owed := owed - least(room, owed);
+        EXIT WHEN owed = 0;
+    END LOOP;
+    UPDATE coinpurse.grants SET remaining = remaining + refill, exhausted = false
+      FROM unnest(ids, refills) AS undone (grant_id, refill) WHERE id = grant_id;
+    UPDATE coinpurse.wallets SET balance = balance + needed, updated_at = now()
+     WHERE user_id = original.user_id RETURNING balance INTO after;
+    INSERT INTO coinpurse.transactions (user_id, type, coins, balance_after, reverses, description, idempotency_key,
+                                        digest, grant_ids, grant_coins)
+    VALUES (original.user_id, 'reversal', needed, after, reversed_id, row_description, key, content_digest,
+            ids, refills)
+    RETURNING * INTO posted;
+    PERFORM coinpurse.plan_next(original.user_id);
+    outcome := 'posted';
+END $$;
+
+-- Set coins aside until they are captured or let go, or until the time is over.
+CREATE OR REPLACE FUNCTION coinpurse.hold(
+    wallet_of       text,
+    amount          bigint,
+    key             text,
+    content_digest  bytea,
+    ttl_seconds     double precision,
+    row_description text DEFAULT '',
+    OUT outcome     text,
+    OUT needed      bigint,
+    OUT available   bigint,
+    OUT posted      coinpurse.transactions
+)
+LANGUAGE plpgsql SET search_path = pg_catalog, coinpurse AS $$
+DECLARE
+    wallet   coinpurse.wallets;
+    made     coinpurse.holds;
+    ids      bigint[];
+    takes    bigint[];
+BEGIN
+    wallet := coinpurse.lock_wallet(wallet_of);
+    IF wallet.user_id IS NULL THEN
+        outcome := 'no_wallet';
+        RETURN;
+    END IF;
+    posted := coinpurse.find_repeat(wallet_of, key);
+    IF posted.id IS NOT NULL THEN
+        outcome := CASE WHEN posted.digest = content_digest THEN 'repeated' ELSE 'conflict' END;
+        RETURN;
+    END IF;
+    available := coinpurse.available(wallet);
+    IF wallet.blocked OR available < amount THEN
+        outcome := CASE WHEN wallet.blocked THEN 'blocked' ELSE 'insufficient' END;
+        needed := amount;
+        RETURN;
+    END IF;
+    SELECT chosen.ids, chosen.takes INTO ids, takes FROM coinpurse.allocate(wallet_of, amount) AS chosen;
+    UPDATE coinpurse.grants SET held = held + take
+      FROM unnest(ids, takes) AS chosen (grant_id, take) WHERE id = grant_id;
+    INSERT INTO coinpurse.holds (user_id, coins, grant_ids, grant_coins, description, expires_at)
+    VALUES (wallet_of, amount, ids, takes, row_description, now() + make_interval(secs => ttl_seconds))
+    RETURNING * INTO made;
+    UPDATE coinpurse.wallets
+       SET held = held + amount, next_due_at = least(next_due_at, made.expires_at), updated_at = now()
+     WHERE user_id = wallet_of;
+    INSERT INTO coinpurse.transactions (user_id, type, coins, balance_after, held, hold_id, description,
+                                        idempotency_key, digest, grant_ids, grant_coins)
+    VALUES (wallet_of, 'hold', 0, wallet.balance, amount, made.id, row_description, key, content_digest, ids, takes)
+    RETURNING * INTO posted;
+    outcome := 'posted';
+END $$;
+
+-- Take the held coins, or part of them (the rest is let go); or, with amount 0, let go of all.
+CREATE OR REPLACE FUNCTION coinpurse.resolve_hold(
+    resolved_id     bigint,
+    amount          bigint,
+    key             text,
+    content_digest  bytea,
+    row_description text DEFAULT NULL,
+    OUT outcome     text,
+    OUT needed      bigint,
+    OUT available   bigint,
+    OUT posted      coinpurse.transactions
+)
+LANGUAGE plpgsql SET search_path = pg_catalog, coinpurse AS $$
+DECLARE
+    wallet coinpurse.wallets;
+    found_hold coinpurse.holds;
+BEGIN
+    SELECT * INTO found_hold FROM coinpurse.holds WHERE id = resolved_id;
+    IF NOT FOUND THEN
+        outcome := 'no_hold';
+        RETURN;
+    END IF;
+    wallet := coinpurse.lock_wallet(found_hold.user_id);
+    posted := coinpurse.find_repeat(found_hold.user_id, key);
+    IF posted.id IS NOT NULL THEN
+        outcome := CASE WHEN posted.digest = content_digest THEN 'repeated' ELSE 'conflict' END;
+        RETURN;
+    END IF;
+    SELECT * INTO found_hold FROM coinpurse.holds WHERE id = resolved_id;
+    available := found_hold.coins;
+    needed := coalesce(amount, found_hold.coins);
+    IF found_hold.state <> 'open' OR needed > available THEN
+        outcome := CASE WHEN found_hold.state <> 'open' THEN 'resolved' ELSE 'too_much' END;
+        RETURN;
+    END IF;
+    posted := coinpurse.resolve(
+        found_hold, CASE WHEN needed = 0 THEN 'voided' ELSE 'captured' END, needed,
+        CASE WHEN needed = 0 THEN 'void' ELSE 'capture' END, key, content_digest,
+        coalesce(row_description, found_hold.description));
+    outcome := 'posted';
+END $$;
+
+-- Freeze what is left of a payment's grants (freezing), or let it go again. Held coins stay held.
+CREATE OR REPLACE FUNCTION coinpurse.freeze(
+    wallet_of       text,
+    of_payment      uuid,
+    freezing        boolean,
+    key             text,
+    content_digest  bytea,
+    row_description text DEFAULT '',
+    OUT outcome     text,
+    OUT posted      coinpurse.transactions
+)
+LANGUAGE plpgsql SET search_path = pg_catalog, coinpurse AS $$
+DECLARE
+    wallet coinpurse.wallets;
+    ids    bigint[];
+    moves  bigint[];
+    total  bigint;
+BEGIN
+    wallet := coinpurse.lock_wallet(wallet_of);
+    IF wallet.user_id IS NULL THEN
+        outcome := 'no_wallet';
+        RETURN;
+    END IF;
+    posted := coinpurse.find_repeat(wallet_of, key);
+    IF posted.id IS NOT NULL THEN
+        outcome := CASE WHEN posted.digest = content_digest THEN 'repeated' ELSE 'conflict' END;
+        RETURN;
+    END IF;
+    SELECT coalesce(array_agg(id ORDER BY id), '{}'), coalesce(array_agg(move ORDER BY id), '{}'),
+           coalesce(sum(move), 0)
+      INTO ids, moves, total
+      FROM (SELECT id, CASE WHEN freezing THEN remaining - held - frozen ELSE -frozen END AS move
+              FROM coinpurse.grants WHERE payment_id = of_payment AND user_id = wallet_of) AS wanted
+     WHERE move <> 0;
+    UPDATE coinpurse.grants SET frozen = frozen + move
+      FROM unnest(ids, moves) AS wanted (grant_id, move) WHERE id = grant_id;
+    UPDATE coinpurse.wallets SET frozen = frozen + total, updated_at = now() WHERE user_id = wallet_of;
+    INSERT INTO coinpurse.transactions (user_id, type, coins, balance_after, frozen, payment_id, description,
+                                        idempotency_key, digest, grant_ids, grant_coins)
+    VALUES (wallet_of, CASE WHEN freezing THEN 'freeze' ELSE 'release' END, 0, wallet.balance, total, of_payment,
+            row_description, key, content_digest, ids, moves)
+    RETURNING * INTO posted;
+    PERFORM coinpurse.plan_next(wallet_of);
+    outcome := 'posted';
+END $$;
+
+-- Take coins back from a payment's grants, frozen ones first, paid before bonus. What is spent or held already
+-- becomes debt, or is forgiven.
+CREATE OR REPLACE FUNCTION coinpurse.claw_back(
+    wallet_of       text,
+    of_payment      uuid,
+    amount          bigint,
+    forgiving       boolean,
+    key             text,
+    content_digest  bytea,
+    row_type        text DEFAULT 'refund',
+    row_description text DEFAULT '',
+    OUT outcome     text,
+    OUT posted      coinpurse.transactions
+)
+LANGUAGE plpgsql SET search_path = pg_catalog, coinpurse AS $$
+DECLARE
+    wallet  coinpurse.wallets;
+    given   coinpurse.grants;
+    ids     bigint[] := '{}';
+    takes   bigint[] := '{}';
+    owed    bigint := amount;
+    take    bigint;
+    thawed  bigint := 0;
+    missing bigint;
+BEGIN
+    wallet := coinpurse.lock_wallet(wallet_of);
+    IF wallet.user_id IS NULL THEN
+        outcome := 'no_wallet';
+        RETURN;
+    END IF;
+    posted := coinpurse.find_repeat(wallet_of, key);
+    IF posted.id IS NOT NULL THEN
+        outcome := CASE WHEN posted.digest = content_digest THEN 'repeated' ELSE 'conflict' END;
+        RETURN;
+    END IF;
+    FOR given IN
+        SELECT * FROM coinpurse.grants
+         WHERE payment_id = of_payment AND user_id = wallet_of AND remaining > held ORDER BY kind DESC, id
+    LOOP
+        take := least(owed, given.remaining - given.held);
+        EXIT WHEN take = 0;
+        UPDATE coinpurse.grants
+           SET remaining = remaining - take, frozen = frozen - least(take, frozen), exhausted = (remaining = take)
+         WHERE id = given.id;
+        thawed := thawed + least(take, given.frozen);
+        ids := ids || given.id;
+        takes := takes || -take;
+        owed := owed - take;
+    END LOOP;
+    missing := CASE WHEN forgiving THEN 0 ELSE owed END;
+    UPDATE coinpurse.wallets
+       SET balance = balance - (amount - owed) - missing, frozen = frozen - thawed, debt = debt + missing,
+           updated_at = now()
+     WHERE user_id = wallet_of RETURNING * INTO wallet;
+    INSERT INTO coinpurse.transactions (user_id, type, coins, balance_after, frozen, debt, payment_id, description,
+                                        idempotency_key, digest, grant_ids, grant_coins)
+    VALUES (wallet_of, row_type, -(amount - owed) - missing, wallet.balance, -thawed, missing, of_payment,
+            row_description, key, content_digest, ids, takes)
+    RETURNING * INTO posted;
+    PERFORM coinpurse.plan_next(wallet_of);
+    outcome := 'posted';
+END $$;
+
+-- Give back what a claw-back took: its debt, as far as it is still owed, then its coins into their grants. What
+-- was repaid since comes back as a grant of its own.
+CREATE OR REPLACE FUNCTION coinpurse.give_back(
+    clawed_id       bigint,
+    key             text,
+    content_digest  bytea,
+    row_description text DEFAULT '',
+    OUT outcome     text,
+    OUT posted      coinpurse.transactions
+)
+LANGUAGE plpgsql SET search_path = pg_catalog, coinpurse AS $$
+DECLARE
+    wallet   coinpurse.wallets;
+    original coinpurse.transactions;
+    ids      bigint[];
+    refills  bigint[];
+    waived   bigint;
+    extra    bigint;
+    extra_id bigint;
+BEGIN
+    SELECT * INTO original FROM coinpurse.transactions
+     WHERE id = clawed_id AND type NOT IN ('usage', 'capture', 'expiry', 'adjustment') AND coins < 0;
+    IF NOT FOUND THEN
+        outcome := 'no_transaction';
+        RETURN;
+    END IF;
+    wallet := coinpurse.lock_wallet(original.user_id);
+    posted := coinpurse.find_repeat(original.user_id, key);
+    IF posted.id IS NOT NULL THEN
+        outcome := CASE WHEN posted.digest = content_digest THEN 'repeated' ELSE 'conflict' END;
+        RETURN;
+    END IF;
+    IF EXISTS (SELECT FROM coinpurse.transactions WHERE reverses = clawed_id) THEN
+        outcome := 'too_much';
+        RETURN;
+    END IF;
+    ids := original.grant_ids;
+    refills := ARRAY(SELECT -take FROM unnest(original.grant_coins) WITH ORDINALITY AS t (take, place) ORDER BY place);
+    waived := least(original.debt, wallet.debt);
+    extra := original.debt - waived;
+    UPDATE coinpurse.grants SET remaining = remaining + refill, exhausted = false
+      FROM unnest(ids, refills) AS undone (grant_id, refill) WHERE id = grant_id;
+    UPDATE coinpurse.wallets SET balance = balance - original.coins, debt = debt - waived, updated_at = now()
+     WHERE user_id = original.user_id RETURNING * INTO wallet;
+    IF extra > 0 THEN
+        extra_id := nextval(pg_get_serial_sequence('coinpurse.grants', 'id'));
+        ids := ids || extra_id;
+        refills := refills || extra;
+    END IF;
+    INSERT INTO coinpurse.transactions (user_id, type, coins, balance_after, debt, payment_id, reverses, description,
+                                        idempotency_key, digest, grant_ids, grant_coins)
+    VALUES (original.user_id, 'restoration', -original.coins, wallet.balance, -waived, original.payment_id, clawed_id,
+            row_description, key, content_digest, ids, refills)
+    RETURNING * INTO posted;
+    IF extra > 0 THEN
+        INSERT INTO coinpurse.grants (id, user_id, kind, source, coins, remaining, payment_id, transaction_id)
+        VALUES (extra_id, original.user_id, 'paid', 'restoration', extra, extra, original.payment_id, posted.id);
+    END IF;
+    PERFORM coinpurse.plan_next(original.user_id);
+    outcome := 'posted';
+END $$;
+
+-- Settle wallets whose time has come, the longest due first; others lock past. Returns how many it settled.
+CREATE OR REPLACE FUNCTION coinpurse.sweep_due(most integer) RETURNS integer
+LANGUAGE plpgsql SET search_path = pg_catalog, coinpurse AS $$
+DECLARE
+    due     text;
+    settled integer := 0;
+BEGIN
+    FOR due IN
+        SELECT user_id FROM coinpurse.wallets WHERE next_due_at <= now() ORDER BY next_due_at LIMIT most
+           FOR NO KEY UPDATE SKIP LOCKED
+    LOOP
+        PERFORM coinpurse.settle_due(due);
+        settled := settled + 1;
+    END LOOP;
+    RETURN settled;
 END $$;

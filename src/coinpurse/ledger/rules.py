@@ -1,45 +1,82 @@
-"""The ledger's values."""
+"""The ledger's values, and which of them are acceptable. Pure: no I/O."""
 
 from __future__ import annotations
 
+import hashlib
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 from uuid import UUID
 
+from coinpurse.errors import InvalidRequest
 from coinpurse.money import Money
+
+# What JSON carries exactly; sums of many stay inside 63 bits.
+MAXIMUM_COINS = 2**53 - 1
+MAXIMUM_KEY = 255
+MAXIMUM_DESCRIPTION = 1000
+MAXIMUM_METADATA = 8192
+MAXIMUM_TTL_SECONDS = 366 * 24 * 3600
+
+GrantKind = Literal["paid", "bonus"]
 
 
 @dataclass(frozen=True, slots=True)
 class Wallet:
-    """What a user has. balance = paid + bonus; a user without a row has zero coins."""
+    """What a user has; somebody without a wallet has zero of everything.
+
+    balance = paid + bonus - debt. Of it, `held` is set aside and `frozen` is disputed.
+    debt: coins that a refund took back after they were spent; the next credit repays it.
+    """
 
     user_id: str
-    balance: int
-    paid: int
-    bonus: int
+    balance: int = 0
+    held: int = 0
+    frozen: int = 0
+    paid: int = 0
+    bonus: int = 0
+    debt: int = 0
+    blocked: bool = False
 
     @property
     def available(self) -> int:
-        """Coins that can be spent now."""
-        return self.balance
+        """Coins that can be spent now; negative while in debt."""
+        return self.balance - self.held - self.frozen
 
 
 @dataclass(frozen=True, slots=True)
 class NewGrant:
-    """Coins that are to come together. price: what was paid for them; None for a gift."""
+    """Coins that are to come together.
 
-    kind: Literal["paid", "bonus"]
+    price: what was paid for them; None for a gift. expires_at: when the rest is lost; None for never.
+    """
+
+    kind: GrantKind
     coins: int
     price: Money | None = None
+    expires_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Spend:
+    """One item of `spend_many`."""
+
+    user_id: str
+    coins: int
+    key: str
+    description: str = ""
+    metadata: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Transaction:
     """One row of the ledger; rows never change.
 
-    coins: signed change of the balance. grants: id of each grant touched and its signed change.
-    created: False when the key had been used before and this is the first result.
+    coins, held, frozen, debt: signed changes of the wallet's. balance_after: its balance from then on.
+    grants: id of each grant touched, and its signed change or what was set aside in it.
+    reverses: the row that this one undoes. created: False for the first result of a repeated key.
     """
 
     id: int
@@ -47,11 +84,131 @@ class Transaction:
     type: str
     coins: int
     balance_after: int
+    held: int
+    frozen: int
+    debt: int
     price: Money | None
     payment_id: UUID | None
     session_id: str | None
+    hold_id: int | None
+    reverses: int | None
     description: str
+    actor: str | None
+    metadata: Mapping[str, Any] | None
     idempotency_key: str
     grants: tuple[tuple[int, int], ...]
     created_at: datetime
-    created: bool = True
+    created: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """Coins set aside. state: open, captured, voided or timed_out. captured: how many were taken."""
+
+    id: int
+    user_id: str
+    coins: int
+    captured: int
+    state: str
+    description: str
+    expires_at: datetime
+    created_at: datetime
+    created: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class GrantStory:
+    """What became of one grant until a moment. moves: transaction type to the sum of its changes."""
+
+    id: int
+    kind: str
+    source: str
+    coins: int
+    payment_id: UUID | None
+    created_at: datetime
+    expires_at: datetime | None
+    moves: Mapping[str, int]
+    remaining: int
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """A balance at a moment, with its causes: the grants behind it and the latest rows before it."""
+
+    user_id: str
+    at: datetime
+    balance: int
+    held: int
+    frozen: int
+    debt: int
+    grants: tuple[GrantStory, ...]
+    transactions: tuple[Transaction, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A wallet that does not agree with its rows. what: which sum. wallet, rows: the two figures."""
+
+    user_id: str
+    what: str
+    wallet: int
+    rows: int
+
+
+def require_coins(coins: object, *, field: str = "coins", least: int = 1) -> int:
+    """Return a number of coins. Raises InvalidRequest unless it is whole and from `least` to 2^53 - 1."""
+    if type(coins) is not int or not least <= coins <= MAXIMUM_COINS:
+        raise InvalidRequest(field, f"must be a whole number from {least} to {MAXIMUM_COINS}")
+    return coins
+
+
+def require_key(key: object, *, field: str = "key") -> str:
+    """Return a key or user id: 1 to 255 printable characters. Raises InvalidRequest."""
+    # `isprintable` also refuses control characters and halves of surrogate pairs, which no database takes.
+    if not isinstance(key, str) or not 1 <= len(key) <= MAXIMUM_KEY or not key.isprintable():
+        raise InvalidRequest(field, f"must be 1 to {MAXIMUM_KEY} printable characters")
+    return key
+
+
+def require_description(description: object) -> str:
+    """Return the words of a row: 1000 characters at most. Raises InvalidRequest."""
+    if not isinstance(description, str) or len(description) > MAXIMUM_DESCRIPTION:
+        raise InvalidRequest(
+            "description", f"must be a text of at most {MAXIMUM_DESCRIPTION} characters"
+        )
+    if "\x00" in description or not _is_unicode(description):
+        raise InvalidRequest("description", "must be text without null characters")
+    return description
+
+
+def metadata_json(metadata: Mapping[str, Any] | None) -> str | None:
+    """Return metadata as JSON: an object of at most 8 KiB. Raises InvalidRequest."""
+    if metadata is None:
+        return None
+    try:
+        text = json.dumps(metadata, allow_nan=False, sort_keys=True)
+    except (TypeError, ValueError, RecursionError):
+        raise InvalidRequest("metadata", "must be an object that JSON can carry") from None
+    if (
+        not text.startswith("{")
+        or len(text) > MAXIMUM_METADATA
+        or r"\u0000" in text
+        or r"\ud" in text
+    ):
+        raise InvalidRequest(
+            "metadata", f"must be an object of at most {MAXIMUM_METADATA} bytes of text"
+        )
+    return text
+
+
+def digest(*content: object) -> bytes:
+    """SHA-256 of what an idempotency key stands for. Words for people are left out: they may be reworded."""
+    return hashlib.sha256(json.dumps(content, default=str).encode()).digest()
+
+
+def _is_unicode(text: str) -> bool:
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True

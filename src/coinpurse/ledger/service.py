@@ -1,19 +1,72 @@
-"""What can be done with a wallet. The caller commits."""
+"""What can be done with a wallet. Every operation is one atomic call; the caller commits.
+
+Each takes a key: a repeat with the same content returns the first result with created=False, other content
+raises IdempotencyConflict. Refusals leave the caller's transaction usable.
+"""
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, Literal
 from uuid import UUID
 
+from coinpurse import signals
 from coinpurse.db import UnitOfWork
-from coinpurse.ledger import store
-from coinpurse.ledger.rules import NewGrant, Transaction
+from coinpurse.errors import (
+    AmountTooLarge,
+    DomainError,
+    HoldAlreadyResolved,
+    IdempotencyConflict,
+    InsufficientCoins,
+    InvalidRequest,
+    NotFound,
+    WalletBlocked,
+)
+from coinpurse.ledger import rules, store
+from coinpurse.ledger.rules import (
+    Difference,
+    Explanation,
+    Hold,
+    NewGrant,
+    Spend,
+    Transaction,
+    digest,
+    require_coins,
+    require_description,
+    require_key,
+)
 from coinpurse.ledger.store import get_wallet, list_transactions
 from coinpurse.money import Money
 
-__all__ = ["credit", "get_wallet", "list_transactions"]
+__all__ = ["get_wallet", "list_transactions"]
+
+SpendOrder = Literal["bonus_first", "paid_first"]
+RANKS: dict[SpendOrder, dict[str, int]] = {
+    "bonus_first": {"bonus": 0, "paid": 1},
+    "paid_first": {"paid": 0, "bonus": 1},
+}
+VERIFY_PAGE = 20_000
+LATEST_ROWS = 50
+LARGEST_ID = 2**63 - 1
+
+# What each refusal of the kernel means; `about` is what the call named: a user, a hold or a transaction.
+REFUSALS: dict[str, Callable[[Any, str, str], DomainError]] = {
+    "conflict": lambda _row, _about, key: IdempotencyConflict(key),
+    "insufficient": lambda row, about, _key: InsufficientCoins(
+        user_id=about, needed=row.needed, available=row.available
+    ),
+    "blocked": lambda _row, about, _key: WalletBlocked("This wallet may not spend.", user_id=about),
+    "no_wallet": lambda _row, about, _key: NotFound("wallet", about),
+    "no_hold": lambda _row, about, _key: NotFound("hold", about),
+    "no_transaction": lambda _row, about, _key: NotFound("transaction", about),
+    "resolved": lambda _row, about, _key: HoldAlreadyResolved(
+        "This hold was captured, voided or timed out before.", hold_id=about
+    ),
+    "too_much": lambda row, _about, _key: AmountTooLarge(
+        needed=row.needed or 0, available=row.available or 0
+    ),
+}
 
 
 def credit(
@@ -22,41 +75,365 @@ def credit(
     grants: Sequence[NewGrant],
     *,
     key: str,
-    type_: str,
+    type_: str = "grant",
     source: str,
-    description: str,
+    description: str = "",
     price: Money | None = None,
     payment_id: UUID | None = None,
     session_id: str | None = None,
+    actor: str | None = None,
+    spend_order: SpendOrder = "bonus_first",
 ) -> Transaction:
-    """Add coins that came together as one ledger row and one grant each.
+    """Add coins that came together as one ledger row and one grant each. A debt is repaid first.
 
-    key: the business cause; a repeat with the same content returns the first row with created=False.
-    price: what was paid for all of them. Raises IdempotencyConflict where the content differs.
+    price: what was paid for all of them. spend_order: which kind is used first among those that expire together.
     """
     assert grants
-    assert all(grant.coins > 0 for grant in grants)
-    # Descriptions may be reworded by a later release; what counts is who gets which coins for what.
-    content = json.dumps(
-        [
+    for grant in grants:
+        require_coins(grant.coins)
+        if grant.expires_at is not None and grant.expires_at.utcoffset() is None:
+            raise InvalidRequest("expires_at", "must have a time zone")
+    row = store.credit(
+        work,
+        grants,
+        ranks=RANKS[spend_order],
+        price=price,
+        payment_id=payment_id,
+        user_id=require_key(user_id, field="user_id"),
+        key=require_key(key),
+        digest=digest(
             "credit",
             type_,
             source,
-            [(grant.kind, grant.coins) for grant in grants],
+            [(grant.kind, grant.coins, grant.expires_at) for grant in grants],
             price and [price.amount_minor, price.currency],
-            payment_id and str(payment_id),
-        ]
-    )
-    return store.credit(
-        work,
-        user_id,
-        grants,
-        key=key,
-        digest=hashlib.sha256(content.encode()).digest(),
-        type_=type_,
+            payment_id,
+        ),
+        type=type_,
+        description=require_description(description),
         source=source,
-        description=description,
-        price=price,
-        payment_id=payment_id,
         session_id=session_id,
+        actor=actor,
     )
+    return _posted(work, row, user_id, key)
+
+
+def spend(
+    work: UnitOfWork,
+    user_id: str,
+    coins: int,
+    *,
+    key: str,
+    description: str = "",
+    metadata: Mapping[str, Any] | None = None,
+) -> Transaction:
+    """Use coins: the soonest to expire first. Raises InsufficientCoins, WalletBlocked and NotFound."""
+    row = store.call(
+        work,
+        store.SPEND,
+        **_spend_values(Spend(user_id, coins, key, description, metadata)),
+        type="usage",
+        actor=None,
+    )
+    return _posted(work, row, user_id, key)
+
+
+def spend_many(work: UnitOfWork, spends: Sequence[Spend]) -> list[Transaction | DomainError]:
+    """Apply many spends in one call, in order; a result or a refusal for each, in the same place."""
+    results: list[Transaction | DomainError | None] = [None] * len(spends)
+    good = []
+    for place, item in enumerate(spends):
+        try:
+            good.append((place, _spend_values(item)))
+        except InvalidRequest as error:
+            results[place] = error
+    if good:
+        columns = {name: [values[name] for _, values in good] for name in good[0][1]}
+        rows = store.spend_many(
+            work,
+            users=columns["user_id"],
+            coins=columns["coins"],
+            keys=columns["key"],
+            digests=columns["digest"],
+            descriptions=columns["description"],
+            metadatas=columns["metadata"],
+        )
+        for (place, _), row in zip(good, rows, strict=True):
+            results[place] = _result(work, row, spends[place].user_id, spends[place].key)
+    assert None not in results
+    return results  # type: ignore[return-value]
+
+
+def reverse(
+    work: UnitOfWork,
+    transaction_id: int,
+    *,
+    key: str,
+    coins: int | None = None,
+    description: str = "",
+) -> Transaction:
+    """Undo a usage or a capture into the grants that it took from.
+
+    coins: how many; None for all that is left to undo. Raises NotFound and AmountTooLarge.
+    """
+    row = store.call(
+        work,
+        store.REVERSE,
+        transaction_id=_known_id(transaction_id, "transaction"),
+        coins=None if coins is None else require_coins(coins),
+        key=require_key(key),
+        digest=digest("reverse", transaction_id, coins),
+        description=require_description(description),
+    )
+    return _posted(work, row, str(transaction_id), key)
+
+
+def adjust(
+    work: UnitOfWork, user_id: str, coins: int, *, key: str, reason: str, actor: str
+) -> Transaction:
+    """Correct a balance by hand: positive adds bonus coins, negative takes what is available."""
+    require_coins(abs(coins) if type(coins) is int else coins)
+    if not reason.strip() or not actor.strip():
+        raise InvalidRequest("reason", "an adjustment needs a reason and an actor")
+    if coins > 0:
+        return credit(
+            work,
+            user_id,
+            [NewGrant("bonus", coins)],
+            key=key,
+            type_="adjustment",
+            source="adjustment",
+            description=reason,
+            actor=actor,
+        )
+    values = {
+        **_spend_values(Spend(user_id, -coins, key, reason)),
+        "digest": digest("adjust", coins),
+    }
+    row = store.call(work, store.SPEND, **values, type="adjustment", actor=actor)
+    return _posted(work, row, user_id, key)
+
+
+def hold(
+    work: UnitOfWork,
+    user_id: str,
+    coins: int,
+    *,
+    key: str,
+    ttl_seconds: float,
+    description: str = "",
+) -> Hold:
+    """Set coins aside for at most the time given; after it they are free again by themselves.
+
+    Raises InsufficientCoins, WalletBlocked and NotFound.
+    """
+    if not isinstance(ttl_seconds, int | float) or not 0 < ttl_seconds <= rules.MAXIMUM_TTL_SECONDS:
+        raise InvalidRequest(
+            "ttl_seconds", f"must be more than 0 and at most {rules.MAXIMUM_TTL_SECONDS}"
+        )
+    row = store.call(
+        work,
+        store.HOLD,
+        user_id=require_key(user_id, field="user_id"),
+        coins=require_coins(coins),
+        key=require_key(key),
+        digest=digest("hold", coins),
+        ttl_seconds=float(ttl_seconds),
+        description=require_description(description),
+    )
+    posted = _posted(work, row, user_id, key)
+    assert posted.hold_id is not None
+    return store.get_hold(work, posted.hold_id, created=posted.created)
+
+
+def capture(
+    work: UnitOfWork,
+    hold_id: int,
+    *,
+    key: str,
+    coins: int | None = None,
+    description: str | None = None,
+) -> Transaction:
+    """Take held coins, all of them or part; the rest is free again.
+
+    Raises HoldAlreadyResolved, AmountTooLarge and NotFound.
+    """
+    return _resolve(
+        work,
+        hold_id,
+        None if coins is None else require_coins(coins),
+        key,
+        digest("capture", hold_id, coins),
+        description,
+    )
+
+
+def void(work: UnitOfWork, hold_id: int, *, key: str) -> Transaction:
+    """Let go of held coins. Raises HoldAlreadyResolved and NotFound."""
+    return _resolve(work, hold_id, 0, key, digest("void", hold_id), None)
+
+
+def freeze(
+    work: UnitOfWork, user_id: str, payment_id: UUID, *, key: str, description: str = ""
+) -> Transaction:
+    """Freeze what is left of a payment's coins: they stay in the balance and cannot be spent."""
+    return _freeze(work, user_id, payment_id, True, key, description)
+
+
+def release(
+    work: UnitOfWork, user_id: str, payment_id: UUID, *, key: str, description: str = ""
+) -> Transaction:
+    """Let a payment's frozen coins be spent again."""
+    return _freeze(work, user_id, payment_id, False, key, description)
+
+
+def claw_back(
+    work: UnitOfWork,
+    user_id: str,
+    payment_id: UUID,
+    coins: int,
+    *,
+    key: str,
+    type_: str = "refund",
+    forgive: bool = False,
+    description: str = "",
+) -> Transaction:
+    """Take back coins of a payment. What was spent already becomes debt, unless it is forgiven."""
+    row = store.call(
+        work,
+        store.CLAW_BACK,
+        user_id=require_key(user_id, field="user_id"),
+        payment_id=payment_id,
+        coins=require_coins(coins),
+        forgiving=forgive,
+        key=require_key(key),
+        digest=digest("claw_back", payment_id, coins, type_),
+        type=type_,
+        description=require_description(description),
+    )
+    return _posted(work, row, user_id, key)
+
+
+def give_back(
+    work: UnitOfWork, transaction_id: int, *, key: str, description: str = ""
+) -> Transaction:
+    """Undo a claw-back whole: its debt as far as it is owed, then its coins. Raises NotFound, AmountTooLarge."""
+    row = store.call(
+        work,
+        store.GIVE_BACK,
+        transaction_id=_known_id(transaction_id, "transaction"),
+        key=require_key(key),
+        digest=digest("give_back", transaction_id),
+        description=require_description(description),
+    )
+    return _posted(work, row, str(transaction_id), key)
+
+
+def sweep_due(work: UnitOfWork, *, most: int = 500) -> int:
+    """Time out holds and expire grants whose time has come; returns how many wallets were settled."""
+    row = store.call(work, store.SWEEP, most=most)
+    settled: int = row.settled
+    return settled
+
+
+def explain(work: UnitOfWork, user_id: str, *, at: datetime | None = None) -> Explanation:
+    """Return the balance at a moment (now by default) with its causes."""
+    get_wallet(work, user_id)
+    moment = at or datetime.now(UTC)
+    if moment.utcoffset() is None:
+        raise InvalidRequest("at", "must have a time zone")
+    position = LARGEST_ID if at is None else store.position_at(work, user_id, moment)
+    sums = store.sums_at(work, user_id, position)
+    before = None if at is None else position + 1
+    return Explanation(
+        user_id=user_id,
+        at=moment,
+        balance=sums.coins,
+        held=sums.held,
+        frozen=sums.frozen,
+        debt=sums.debt,
+        grants=tuple(store.grant_stories(work, user_id, position)),
+        transactions=tuple(list_transactions(work, user_id, before=before, limit=LATEST_ROWS)),
+    )
+
+
+def verify(work: UnitOfWork) -> Iterator[tuple[int, list[Difference]]]:
+    """Recompute every wallet from its rows and grants, a page at a time.
+
+    Yields how many wallets the page had and which differ. Memory does not grow with the ledger.
+    """
+    for after, last, found in store.wallet_pages(work, limit=VERIFY_PAGE):
+        yield found, store.differences(work, after=after, last=last)
+
+
+def _spend_values(item: Spend) -> dict[str, Any]:
+    metadata = rules.metadata_json(item.metadata)
+    return {
+        "user_id": require_key(item.user_id, field="user_id"),
+        "coins": require_coins(item.coins),
+        "key": require_key(item.key),
+        "digest": digest("spend", item.coins, metadata),
+        "description": require_description(item.description),
+        "metadata": metadata,
+    }
+
+
+def _resolve(
+    work: UnitOfWork,
+    hold_id: int,
+    coins: int | None,
+    key: str,
+    content: bytes,
+    description: str | None,
+) -> Transaction:
+    row = store.call(
+        work,
+        store.RESOLVE,
+        hold_id=_known_id(hold_id, "hold"),
+        coins=coins,
+        key=require_key(key),
+        digest=content,
+        description=description and require_description(description),
+    )
+    return _posted(work, row, str(hold_id), key)
+
+
+def _freeze(
+    work: UnitOfWork, user_id: str, payment_id: UUID, freezing: bool, key: str, description: str
+) -> Transaction:
+    row = store.call(
+        work,
+        store.FREEZE,
+        user_id=require_key(user_id, field="user_id"),
+        payment_id=payment_id,
+        freezing=freezing,
+        key=require_key(key),
+        digest=digest("freeze" if freezing else "release", payment_id),
+        description=require_description(description),
+    )
+    return _posted(work, row, user_id, key)
+
+
+def _known_id(id_: object, kind: str) -> int:
+    if type(id_) is not int or not 0 < id_ <= LARGEST_ID:
+        raise NotFound(kind, str(id_))
+    return id_
+
+
+def _posted(work: UnitOfWork, row: Any, about: str, key: str) -> Transaction:
+    result = _result(work, row, about, key)
+    if isinstance(result, DomainError):
+        raise result
+    return result
+
+
+def _result(work: UnitOfWork, row: Any, about: str, key: str) -> Transaction | DomainError:
+    if row.outcome not in ("posted", "repeated"):
+        return REFUSALS[row.outcome](row, about, key)
+    transaction = store.transaction(row, created=row.outcome == "posted")
+    if transaction.created and transaction.coins:
+        signal = signals.coins_credited if transaction.coins > 0 else signals.coins_spent
+        signals.send_after_commit(
+            work, signal, transaction_id=transaction.id, transaction=transaction
+        )
+    return transaction

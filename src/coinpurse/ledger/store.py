@@ -3,115 +3,300 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-import psycopg
-from sqlalchemy import Row
-from sqlalchemy.exc import DBAPIError
-
 from coinpurse.db import UnitOfWork
-from coinpurse.errors import IdempotencyConflict
-from coinpurse.ledger.rules import NewGrant, Transaction, Wallet
+from coinpurse.ledger.rules import Difference, GrantStory, Hold, NewGrant, Transaction, Wallet
 from coinpurse.money import Money
 
 COLUMNS = (
-    "id, user_id, type, coins, balance_after, amount_minor, currency, payment_id, session_id, description,"
-    " idempotency_key, grant_ids, grant_coins, created_at"
+    "id, user_id, type, coins, balance_after, held, frozen, debt, amount_minor, currency, payment_id, session_id,"
+    " hold_id, reverses, description, actor, metadata, idempotency_key, grant_ids, grant_coins, created_at"
 )
-CREDIT = """
-    SELECT (result.posted).*, result.created
-      FROM coinpurse.credit(:user_id, :key, :digest, :type, :description, :source, :grants,
-                            :amount_minor, :currency, :payment_id, :session_id) AS result
+POSTED = ", ".join(f"(r.posted).{name.strip()}" for name in COLUMNS.split(","))
+# Every operation answers with its outcome and, where it posted or repeated, with the ledger row.
+RESULT = f"r.outcome, {POSTED}"
+FULL_RESULT = f"r.needed, r.available, {RESULT}"
+
+CREDIT = f"""
+    SELECT {RESULT} FROM coinpurse.credit(
+        %(user_id)s, %(key)s, %(digest)s, %(type)s, %(description)s, %(source)s, %(grants)s, %(amount_minor)s,
+        %(currency)s, %(payment_id)s, %(session_id)s, %(actor)s) AS r
+"""
+SPEND = f"""
+    SELECT {FULL_RESULT} FROM coinpurse.spend(
+        %(user_id)s, %(coins)s, %(key)s, %(digest)s, %(description)s, %(metadata)s, %(type)s, %(actor)s) AS r
+"""
+SPEND_MANY = f"""
+    SELECT {FULL_RESULT} FROM coinpurse.spend_many(
+        %(users)s::text[], %(coins)s::bigint[], %(keys)s::text[], %(digests)s::bytea[], %(descriptions)s::text[],
+        %(metadatas)s::jsonb[]) AS r
+"""
+REVERSE = f"""
+    SELECT {FULL_RESULT} FROM coinpurse.reverse(
+        %(transaction_id)s, %(coins)s, %(key)s, %(digest)s, %(description)s) AS r
+"""
+HOLD = f"""
+    SELECT {FULL_RESULT} FROM coinpurse.hold(
+        %(user_id)s, %(coins)s, %(key)s, %(digest)s, %(ttl_seconds)s, %(description)s) AS r
+"""
+RESOLVE = f"""
+    SELECT {FULL_RESULT} FROM coinpurse.resolve_hold(
+        %(hold_id)s, %(coins)s, %(key)s, %(digest)s, %(description)s) AS r
+"""
+FREEZE = f"""
+    SELECT {RESULT} FROM coinpurse.freeze(
+        %(user_id)s, %(payment_id)s, %(freezing)s, %(key)s, %(digest)s, %(description)s) AS r
+"""
+CLAW_BACK = f"""
+    SELECT {RESULT} FROM coinpurse.claw_back(
+        %(user_id)s, %(payment_id)s, %(coins)s, %(forgiving)s, %(key)s, %(digest)s, %(type)s, %(description)s) AS r
+"""
+GIVE_BACK = f"""
+    SELECT {RESULT} FROM coinpurse.give_back(%(transaction_id)s, %(key)s, %(digest)s, %(description)s) AS r
+"""
+SWEEP = "SELECT coinpurse.sweep_due(%(most)s) AS settled"
+
+SETTLE = """
+    SELECT coinpurse.lock_wallet(user_id) FROM coinpurse.wallets WHERE user_id = %(user_id)s AND next_due_at <= now()
 """
 WALLET = """
-    SELECT coalesce(sum(remaining) FILTER (WHERE kind = 'paid'), 0) AS paid,
-           coalesce(sum(remaining) FILTER (WHERE kind = 'bonus'), 0) AS bonus
-      FROM coinpurse.grants WHERE user_id = :user_id AND remaining > 0
+    SELECT w.balance, w.held, w.frozen, w.debt, w.blocked, w.next_due_at <= now() AS is_due,
+           coalesce(sum(g.remaining) FILTER (WHERE g.kind = 'paid'), 0)::bigint AS paid,
+           coalesce(sum(g.remaining) FILTER (WHERE g.kind = 'bonus'), 0)::bigint AS bonus
+      FROM coinpurse.wallets AS w LEFT JOIN coinpurse.grants AS g ON g.user_id = w.user_id AND NOT g.exhausted
+     WHERE w.user_id = %(user_id)s GROUP BY w.user_id
 """
 LIST = f"""
     SELECT {COLUMNS} FROM coinpurse.transactions
-     WHERE user_id = :user_id AND (CAST(:before AS bigint) IS NULL OR id < :before)
-     ORDER BY id DESC LIMIT :limit
-"""  # noqa: S608  The columns are ours.
+     WHERE user_id = %(user_id)s AND id < %(before)s ORDER BY id DESC LIMIT %(limit)s
+"""
+BY_ID = f"SELECT {COLUMNS} FROM coinpurse.transactions WHERE id = %(id)s"
+GET_HOLD = """
+    SELECT id, user_id, coins, captured, state, description, expires_at, created_at
+      FROM coinpurse.holds WHERE id = %(id)s
+"""
+# Where the chain stood at a moment: rows are ordered by id, and `created_at` is when their work began.
+POSITION = """
+    SELECT max(id) AS id FROM coinpurse.transactions WHERE user_id = %(user_id)s AND created_at <= %(at)s
+"""
+SUMS = """
+    SELECT coalesce(sum(coins), 0)::bigint AS coins, coalesce(sum(held), 0)::bigint AS held,
+           coalesce(sum(frozen), 0)::bigint AS frozen, coalesce(sum(debt), 0)::bigint AS debt
+      FROM coinpurse.transactions WHERE user_id = %(user_id)s AND id <= %(position)s
+"""
+# Rows of these types set coins of a grant aside and leave them in it.
+GRANT_STORIES = """
+    SELECT g.id, g.kind, g.source, g.coins, g.payment_id, g.created_at,
+           nullif(g.expires_at, 'infinity') AS expires_at, t.type, sum(touched.coins)::bigint AS moved
+      FROM coinpurse.transactions AS t, unnest(t.grant_ids, t.grant_coins) AS touched (grant_id, coins)
+      JOIN coinpurse.grants AS g ON g.id = touched.grant_id
+     WHERE t.user_id = %(user_id)s AND t.id <= %(position)s AND t.type NOT IN ('hold', 'freeze', 'release')
+     GROUP BY g.id, t.type ORDER BY g.id, min(t.id)
+"""
+NEXT_WALLETS = """
+    SELECT count(*) AS found, max(user_id) AS last
+      FROM (SELECT user_id FROM coinpurse.wallets WHERE user_id > %(after)s ORDER BY user_id LIMIT %(limit)s) AS page
+"""
+COUNT_WALLETS = "SELECT count(*) AS wallets FROM coinpurse.wallets"
+VERIFY = """
+    WITH sums AS (
+        SELECT user_id, sum(coins)::bigint AS coins, sum(held)::bigint AS held, sum(frozen)::bigint AS frozen,
+               sum(debt)::bigint AS debt
+          FROM coinpurse.transactions WHERE user_id > %(after)s AND user_id <= %(last)s GROUP BY user_id
+    ), kept AS (
+        SELECT user_id, sum(remaining)::bigint AS remaining, sum(held)::bigint AS held,
+               sum(frozen)::bigint AS frozen
+          FROM coinpurse.grants WHERE user_id > %(after)s AND user_id <= %(last)s AND NOT exhausted GROUP BY user_id
+    ), figures AS (
+        SELECT w.user_id, what, wallet, rows
+          FROM coinpurse.wallets AS w LEFT JOIN sums USING (user_id) LEFT JOIN kept USING (user_id),
+               LATERAL (VALUES ('balance against transactions', w.balance, coalesce(sums.coins, 0)),
+                               ('balance against grants', w.balance + w.debt, coalesce(kept.remaining, 0)),
+                               ('held against transactions', w.held, coalesce(sums.held, 0)),
+                               ('held against grants', w.held, coalesce(kept.held, 0)),
+                               ('frozen against transactions', w.frozen, coalesce(sums.frozen, 0)),
+                               ('frozen against grants', w.frozen, coalesce(kept.frozen, 0)),
+                               ('debt against transactions', w.debt, coalesce(sums.debt, 0))) AS f (what, wallet, rows)
+         WHERE w.user_id > %(after)s AND w.user_id <= %(last)s
+    )
+    SELECT user_id, what, wallet, rows FROM figures WHERE wallet <> rows ORDER BY user_id, what
+"""
+LARGEST_ID = 2**63 - 1
 
 
 def credit(
     work: UnitOfWork,
-    user_id: str,
     grants: Sequence[NewGrant],
     *,
-    key: str,
-    digest: bytes,
-    type_: str,
-    source: str,
-    description: str,
+    ranks: dict[str, int],
     price: Money | None,
     payment_id: UUID | None,
-    session_id: str | None,
-) -> Transaction:
-    """Call the kernel's `credit`. Raises IdempotencyConflict."""
+    **values: object,
+) -> Any:
+    """Call the kernel's `credit`."""
     listed = [
         {
             "kind": grant.kind,
             "coins": grant.coins,
-            "amount_minor": grant.price and grant.price.amount_minor,
-            "currency": grant.price and grant.price.currency,
+            "rank": ranks[grant.kind],
+            **({"expires_at": grant.expires_at.isoformat()} if grant.expires_at else {}),
+            **(
+                {"amount_minor": grant.price.amount_minor, "currency": grant.price.currency}
+                if grant.price
+                else {}
+            ),
         }
         for grant in grants
     ]
-    try:
-        row = work.row(
-            CREDIT,
-            user_id=user_id,
-            key=key,
-            digest=digest,
-            type=type_,
-            description=description,
-            source=source,
-            grants=json.dumps(listed),
-            amount_minor=price and price.amount_minor,
-            currency=price and price.currency,
-            payment_id=payment_id,
-            session_id=session_id,
-        )
-    except DBAPIError as error:
-        if isinstance(error.orig, psycopg.Error) and error.orig.sqlstate == "CP409":
-            raise IdempotencyConflict(key) from None
-        raise
-    assert row is not None
-    return _transaction(row, created=row.created)
+    return work.row(
+        CREDIT,
+        grants=json.dumps(listed),
+        amount_minor=price and price.amount_minor,
+        currency=price and price.currency,
+        payment_id=payment_id,
+        **values,
+    )
+
+
+def call(work: UnitOfWork, operation: str, **values: object) -> Any:
+    """Call one of the kernel's operations above; returns its row with `outcome`."""
+    return work.row(operation, **values)
+
+
+def spend_many(work: UnitOfWork, **columns: Sequence[object]) -> list[Any]:
+    """Call the kernel's `spend_many`; one row for each item, in order."""
+    return work.rows(SPEND_MANY, **columns)
 
 
 def get_wallet(work: UnitOfWork, user_id: str) -> Wallet:
-    """Return the wallet; one that has no row is empty."""
+    """Return the wallet, after what is due in it was settled; one that has no row is empty."""
     row = work.row(WALLET, user_id=user_id)
-    assert row is not None
-    paid, bonus = int(row.paid), int(row.bonus)
-    return Wallet(user_id=user_id, balance=paid + bonus, paid=paid, bonus=bonus)
+    if row is None:
+        return Wallet(user_id=user_id)
+    if row.is_due:
+        work.execute(SETTLE, user_id=user_id)
+        row = work.row(WALLET, user_id=user_id)
+        assert row is not None
+    return Wallet(
+        user_id=user_id,
+        balance=row.balance,
+        held=row.held,
+        frozen=row.frozen,
+        paid=row.paid,
+        bonus=row.bonus,
+        debt=row.debt,
+        blocked=row.blocked,
+    )
 
 
 def list_transactions(
     work: UnitOfWork, user_id: str, *, before: int | None, limit: int
 ) -> list[Transaction]:
     """Return the user's rows, newest first."""
+    before = LARGEST_ID if before is None else before
     return [
-        _transaction(row) for row in work.rows(LIST, user_id=user_id, before=before, limit=limit)
+        transaction(row) for row in work.rows(LIST, user_id=user_id, before=before, limit=limit)
     ]
 
 
-def _transaction(row: Row[Any], *, created: bool = False) -> Transaction:
+def find_transaction(work: UnitOfWork, transaction_id: int) -> Transaction | None:
+    """Return one ledger row."""
+    row = work.row(BY_ID, id=transaction_id)
+    return row and transaction(row)
+
+
+def get_hold(work: UnitOfWork, hold_id: int, *, created: bool = False) -> Hold:
+    """Return a hold that exists."""
+    row = work.row(GET_HOLD, id=hold_id)
+    assert row is not None
+    return Hold(**row._asdict(), created=created)
+
+
+def position_at(work: UnitOfWork, user_id: str, at: datetime) -> int:
+    """Return the id of the user's last row at the moment; 0 where there was none."""
+    row = work.row(POSITION, user_id=user_id, at=at)
+    assert row is not None
+    return row.id or 0
+
+
+def sums_at(work: UnitOfWork, user_id: str, position: int) -> Any:
+    """Return the sums of the user's rows up to the position."""
+    row = work.row(SUMS, user_id=user_id, position=position)
+    assert row is not None
+    return row
+
+
+def grant_stories(work: UnitOfWork, user_id: str, position: int) -> list[GrantStory]:
+    """Return what became of each of the user's grants up to the position, oldest first."""
+    moves: dict[int, dict[str, int]] = {}
+    rows = {}
+    for row in work.rows(GRANT_STORIES, user_id=user_id, position=position):
+        rows[row.id] = row
+        moves.setdefault(row.id, {})[row.type] = row.moved
+    return [
+        GrantStory(
+            id=row.id,
+            kind=row.kind,
+            source=row.source,
+            coins=row.coins,
+            payment_id=row.payment_id,
+            created_at=row.created_at,
+            expires_at=row.expires_at,
+            moves=moves[row.id],
+            remaining=sum(moves[row.id].values()),
+        )
+        for row in rows.values()
+    ]
+
+
+def count_wallets(work: UnitOfWork) -> int:
+    """Return how many wallets there are."""
+    row = work.row(COUNT_WALLETS)
+    assert row is not None
+    found: int = row.wallets
+    return found
+
+
+def wallet_pages(work: UnitOfWork, *, limit: int) -> Iterator[tuple[str, str, int]]:
+    """Cut all wallets into pages by user id: (after, last, how many)."""
+    after = ""
+    while True:
+        page = work.row(NEXT_WALLETS, after=after, limit=limit)
+        assert page is not None
+        if page.found == 0:
+            return
+        yield after, page.last, page.found
+        after = page.last
+
+
+def differences(work: UnitOfWork, *, after: str, last: str) -> list[Difference]:
+    """Return the wallets of a page whose figures are not those of their rows and grants."""
+    return [Difference(**row._asdict()) for row in work.rows(VERIFY, after=after, last=last)]
+
+
+def transaction(row: Any, *, created: bool = False) -> Transaction:
+    """Read a row that has all of COLUMNS."""
     return Transaction(
         id=row.id,
         user_id=row.user_id,
         type=row.type,
         coins=row.coins,
         balance_after=row.balance_after,
+        held=row.held,
+        frozen=row.frozen,
+        debt=row.debt,
         price=None if row.currency is None else Money(row.amount_minor, row.currency),
         payment_id=row.payment_id,
         session_id=row.session_id,
+        hold_id=row.hold_id,
+        reverses=row.reverses,
         description=row.description,
+        actor=row.actor,
+        metadata=row.metadata,
         idempotency_key=row.idempotency_key,
         grants=tuple(zip(row.grant_ids, row.grant_coins, strict=True)),
         created_at=row.created_at,

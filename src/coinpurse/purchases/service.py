@@ -23,7 +23,7 @@ from coinpurse.errors import (
     NotFound,
     RetryLater,
 )
-from coinpurse.ledger import NewGrant, Transaction
+from coinpurse.ledger import NewGrant, SpendOrder, Transaction
 from coinpurse.money import Money
 from coinpurse.ports import CheckoutParameters, StripeGateway
 from coinpurse.purchases import store
@@ -75,9 +75,12 @@ class PaymentStatus:
 class Purchases:
     """The use cases that talk to Stripe. Stripe is never called while a transaction is open."""
 
-    def __init__(self, database: Database, gateway: StripeGateway) -> None:
+    def __init__(
+        self, database: Database, gateway: StripeGateway, spend_order: SpendOrder = "bonus_first"
+    ) -> None:
         self._database = database
         self._gateway = gateway
+        self._spend_order = spend_order
 
     def start(
         self,
@@ -187,7 +190,7 @@ class Purchases:
                 # No longer open: paid, expired or settling. What it is, Stripe says.
                 session = self._gateway.get_checkout_session(session_id)
             with self._database.unit_of_work() as work:
-                fulfil(work, report_of_session(session))
+                fulfil(work, report_of_session(session), spend_order=self._spend_order)
         return self.status(session_id, user_id)
 
     def _owned(self, session_id: str, user_id: str) -> Payment:
@@ -207,7 +210,7 @@ class Purchases:
         try:
             session = self._gateway.get_checkout_session(session_id)
             with self._database.unit_of_work() as work:
-                fulfil(work, report_of_session(session))
+                fulfil(work, report_of_session(session), spend_order=self._spend_order)
         except (GatewayError, RetryLater) as error:
             # The look-up only hurries what the webhook will bring; without it the status is the last known.
             log.warning("status.look_up_failed", session_id=session_id, error=str(error))
@@ -219,7 +222,9 @@ def find_payment(work: UnitOfWork, id_or_session: str) -> Payment | None:
     return store.find(work, named) if named else store.find_by_session(work, id_or_session)
 
 
-def fulfil(work: UnitOfWork, report: Report) -> Fulfilment:
+def fulfil(
+    work: UnitOfWork, report: Report, *, spend_order: SpendOrder = "bonus_first"
+) -> Fulfilment:
     """Apply a report to the payment that it is about, and credit the buyer's wallet when it says paid.
 
     Safe to repeat and to run concurrently: later calls return the first transaction with created=False.
@@ -241,7 +246,7 @@ def fulfil(work: UnitOfWork, report: Report) -> Fulfilment:
     if report.signal in (Signal.PAID, Signal.FREE):
         reason = objection(payment, report)
         if reason is None:
-            transaction = _credit(work, changed)
+            transaction = _credit(work, changed, spend_order)
             changed = replace(
                 changed,
                 transaction_id=transaction.id,
@@ -256,8 +261,9 @@ def fulfil(work: UnitOfWork, report: Report) -> Fulfilment:
         store.save(work, changed)
     if transaction is not None and transaction.created:
         log.info("purchase.fulfilled", payment_id=str(payment.id), coins=transaction.coins)
-        signals.send_after_commit(work, signals.payment_completed, payment=changed)
-        signals.send_after_commit(work, signals.coins_credited, transaction=transaction)
+        signals.send_after_commit(
+            work, signals.payment_completed, transaction_id=transaction.id, payment=changed
+        )
     return Fulfilment(changed, transaction, created=transaction is not None and transaction.created)
 
 
@@ -297,7 +303,7 @@ def _still_unpaid(payment: Payment, report: Report) -> Payment:
             return payment
 
 
-def _credit(work: UnitOfWork, payment: Payment) -> Transaction:
+def _credit(work: UnitOfWork, payment: Payment, spend_order: SpendOrder) -> Transaction:
     grants = [NewGrant("paid", payment.coins, payment.price)]
     if payment.bonus:
         grants.append(NewGrant("bonus", payment.bonus))
@@ -313,6 +319,7 @@ def _credit(work: UnitOfWork, payment: Payment) -> Transaction:
             price=payment.price,
             payment_id=payment.id,
             session_id=payment.session_id,
+            spend_order=spend_order,
         )
     except IdempotencyConflict as error:
         raise LedgerInvariantBroken(

@@ -7,8 +7,6 @@ from dataclasses import fields
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row
-
 from coinpurse.db import UnitOfWork
 from coinpurse.money import Money
 from coinpurse.purchases.rules import Payment
@@ -23,54 +21,54 @@ COLUMNS = ", ".join(
 INSERT = f"""
     INSERT INTO coinpurse.payment_sessions (id, user_id, pack_sku, coins, bonus, amount_minor, currency, livemode,
                                             request_key, request_digest, stripe_parameters)
-    VALUES (:id, :user_id, :pack_sku, :coins, :bonus, :amount_minor, :currency, :livemode,
-            :request_key, :request_digest, :stripe_parameters)
+    VALUES (%(id)s, %(user_id)s, %(pack_sku)s, %(coins)s, %(bonus)s, %(amount_minor)s, %(currency)s, %(livemode)s,
+            %(request_key)s, %(request_digest)s, %(stripe_parameters)s)
     ON CONFLICT (user_id, request_key) DO NOTHING
     RETURNING {COLUMNS}
-"""  # noqa: S608  All columns of this module are ours.
+"""
 BY_REQUEST = f"""
-    SELECT {COLUMNS} FROM coinpurse.payment_sessions WHERE user_id = :user_id AND request_key = :request_key
-"""  # noqa: S608
-BY_SESSION = f"SELECT {COLUMNS} FROM coinpurse.payment_sessions WHERE session_id = :session_id"  # noqa: S608
-BY_ID = f"SELECT {COLUMNS} FROM coinpurse.payment_sessions WHERE id = :id"  # noqa: S608
+    SELECT {COLUMNS} FROM coinpurse.payment_sessions WHERE user_id = %(user_id)s AND request_key = %(request_key)s
+"""
+BY_SESSION = f"SELECT {COLUMNS} FROM coinpurse.payment_sessions WHERE session_id = %(session_id)s"
+BY_ID = f"SELECT {COLUMNS} FROM coinpurse.payment_sessions WHERE id = %(id)s"
 LOCK = f"{BY_ID} FOR NO KEY UPDATE"
 OF_USER = f"""
     SELECT {COLUMNS} FROM coinpurse.payment_sessions
-     WHERE user_id = :user_id ORDER BY created_at DESC, id DESC LIMIT :limit
-"""  # noqa: S608
+     WHERE user_id = %(user_id)s ORDER BY created_at DESC, id DESC LIMIT %(limit)s
+"""
 LATEST = f"""
     SELECT {COLUMNS} FROM coinpurse.payment_sessions
-     WHERE (CAST(:status AS text) IS NULL OR status = :status)
-       AND (NOT :in_review OR review_reason IS NOT NULL)
-     ORDER BY created_at DESC, id DESC LIMIT :limit
-"""  # noqa: S608
+     WHERE (CAST(%(status)s AS text) IS NULL OR status = %(status)s)
+       AND (NOT %(in_review)s OR review_reason IS NOT NULL)
+     ORDER BY created_at DESC, id DESC LIMIT %(limit)s
+"""
 OPENED = """
     UPDATE coinpurse.payment_sessions
-       SET session_id = :session_id, checkout_url = :checkout_url, updated_at = now(),
+       SET session_id = %(session_id)s, checkout_url = %(checkout_url)s, updated_at = now(),
            status = CASE WHEN status = 'failed' THEN 'pending' ELSE status END, failure_reason = NULL
-     WHERE id = :id AND (session_id IS NULL OR session_id = :session_id)
+     WHERE id = %(id)s AND (session_id IS NULL OR session_id = %(session_id)s)
 """
 FAILED = """
     UPDATE coinpurse.payment_sessions
-       SET status = 'failed', failure_reason = :reason, updated_at = now()
-     WHERE id = :id AND status = 'pending' AND session_id IS NULL
+       SET status = 'failed', failure_reason = %(reason)s, updated_at = now()
+     WHERE id = %(id)s AND status = 'pending' AND session_id IS NULL
 """
 CHANGED = """
     UPDATE coinpurse.payment_sessions
-       SET status = :status, session_id = :session_id, payment_intent_id = :payment_intent_id,
-           settling_at = :settling_at, decline_code = :decline_code, decline_message = :decline_message,
-           declined_at = :declined_at, failure_reason = :failure_reason, review_reason = :review_reason,
-           completed_at = :completed_at, transaction_id = :transaction_id, updated_at = now()
-     WHERE id = :id
+       SET status = %(status)s, session_id = %(session_id)s, payment_intent_id = %(payment_intent_id)s,
+           settling_at = %(settling_at)s, decline_code = %(decline_code)s, decline_message = %(decline_message)s,
+           declined_at = %(declined_at)s, failure_reason = %(failure_reason)s, review_reason = %(review_reason)s,
+           completed_at = %(completed_at)s, transaction_id = %(transaction_id)s, updated_at = now()
+     WHERE id = %(id)s
 """
 CANCEL_REQUESTED = """
     UPDATE coinpurse.payment_sessions SET cancel_requested_at = coalesce(cancel_requested_at, now()),
            updated_at = now()
-     WHERE id = :id AND status = 'pending'
+     WHERE id = %(id)s AND status = 'pending'
 """
 MAY_CHECK = """
     UPDATE coinpurse.payment_sessions SET checked_at = now()
-     WHERE id = :id AND (checked_at IS NULL OR checked_at <= now() - make_interval(secs => :interval_seconds))
+     WHERE id = %(id)s AND (checked_at IS NULL OR checked_at <= now() - make_interval(secs => %(interval_seconds)s))
     RETURNING id
 """
 
@@ -136,7 +134,9 @@ def payments_of(work: UnitOfWork, user_id: str, *, limit: int) -> list[Payment]:
     return [_payment(row) for row in work.rows(OF_USER, user_id=user_id, limit=limit)]
 
 
-def all_payments(work: UnitOfWork, *, status: str | None, in_review: bool, limit: int) -> list[Payment]:
+def all_payments(
+    work: UnitOfWork, *, status: str | None, in_review: bool, limit: int
+) -> list[Payment]:
     """Return everybody's payments, newest first."""
     return [
         _payment(row) for row in work.rows(LATEST, status=status, in_review=in_review, limit=limit)
@@ -184,7 +184,7 @@ def may_check(work: UnitOfWork, payment_id: UUID, *, interval_seconds: float) ->
     return work.row(MAY_CHECK, id=payment_id, interval_seconds=interval_seconds) is not None
 
 
-def _payment(row: Row[Any]) -> Payment:
-    values = dict(row._mapping)  # noqa: SLF001  SQLAlchemy's public name.
+def _payment(row: Any) -> Payment:
+    values = dict(row._asdict())
     price = Money(values.pop("amount_minor"), values.pop("currency"))
     return Payment(price=price, **values)

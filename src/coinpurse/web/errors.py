@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import structlog
 from flask import Blueprint, Response, jsonify
-from sqlalchemy.exc import InterfaceError, OperationalError
+from psycopg import InterfaceError, OperationalError
 from werkzeug.exceptions import HTTPException
 
 from coinpurse.errors import DomainError, GatewayError

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import psycopg
 import structlog
 from flask import Blueprint, Response, jsonify
-from sqlalchemy.exc import DBAPIError
 
 from coinpurse.errors import ConfigurationError
 from coinpurse.web.access import current_purse
@@ -25,7 +25,7 @@ def ready() -> tuple[Response, int]:
     """The database answers and has this version's tables."""
     try:
         current_purse().require_ready()
-    except (ConfigurationError, DBAPIError) as error:
+    except (ConfigurationError, psycopg.OperationalError) as error:
         log.warning("ready.refused", error=str(error))
         return jsonify(status="not ready"), 503
     return jsonify(status="ok"), 200

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import structlog
 from flask import Blueprint, Response, current_app, make_response, render_template, request, url_for
-from sqlalchemy.exc import InterfaceError, OperationalError
+from psycopg import InterfaceError, OperationalError
 from werkzeug.exceptions import HTTPException
 
 from coinpurse.errors import DomainError, GatewayError
