@@ -28,7 +28,7 @@ class Browser:
 
     def get(self, path: str) -> TestResponse:
         """Open an address; redirects are not followed."""
-        return self.http.get(path)
+        return self.http.get(path, buffered=True)
 
     def register(self, email: str = "ada@example.com") -> Browser:
         """Make an account by the API, which logs in."""
