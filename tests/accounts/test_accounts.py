@@ -25,7 +25,9 @@ def accounts(database: Database) -> Accounts:
 
 def hash_of(database: Database, email: str) -> str:
     with database.unit_of_work() as work:
-        row = work.row("SELECT password_hash FROM coinpurse.users WHERE email = :email", email=email)
+        row = work.row(
+            "SELECT password_hash FROM coinpurse.users WHERE email = :email", email=email
+        )
     assert row is not None
     return str(row.password_hash)
 

@@ -69,9 +69,7 @@ def test_a_registration_that_is_wrong_says_what_is(
 def test_an_address_is_taken_once_in_whatever_case(visitor: Browser, app: Flask) -> None:
     visitor.http.post("/api/auth/register", json=ADA)
 
-    answer = Browser(app).http.post(
-        "/api/auth/register", json={**ADA, "email": "ADA@example.COM"}
-    )
+    answer = Browser(app).http.post("/api/auth/register", json={**ADA, "email": "ADA@example.COM"})
 
     assert (answer.status_code, answer.json["code"]) == (409, "email_taken")
 

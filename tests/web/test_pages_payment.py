@@ -192,9 +192,7 @@ def test_going_back_offers_the_open_checkout_and_cancels_nothing(
     assert sandbox.pay(session_id)["result"] == "paid"
 
 
-def test_going_back_after_a_decline_repeats_why(
-    ada: Browser, sandbox: Sandbox, app: Flask
-) -> None:
+def test_going_back_after_a_decline_repeats_why(ada: Browser, sandbox: Sandbox, app: Flask) -> None:
     session_id = ada.buy()
     sandbox.pay(session_id, card=DECLINED_FOR_FUNDS)
     report_decline(app, session_id)

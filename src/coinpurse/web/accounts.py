@@ -193,7 +193,7 @@ def refuse_in_page(error: TooManyRequests) -> Response:
 
 
 def _form(*, is_new: bool, refusal: DomainError | None = None) -> Response:
-    status, problems = 200, {}
+    status, problems = 200, {"form": "", "email": "", "password": ""}
     if refusal is not None:
         answer = errors.ANSWERS[refusal.code]
         status = answer.status
