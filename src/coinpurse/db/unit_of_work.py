@@ -9,6 +9,9 @@ from typing import Any
 import psycopg
 from psycopg.rows import namedtuple_row
 
+# The ledger row that an act is about, where there is one, and the act.
+Promise = tuple[int | None, Callable[[], None]]
+
 
 class UnitOfWork:
     """A transaction in progress. Stores run their SQL through it; only the edge that opened it commits.
@@ -18,23 +21,23 @@ class UnitOfWork:
 
     def __init__(self, connection: psycopg.Connection[Any]) -> None:
         self.connection = connection
-        self._after_commit: list[tuple[int, Callable[[], None]]] = []
+        self._after_commit: list[Promise] = []
 
     def execute(self, sql: str, **values: object) -> None:
         """Run a statement whose rows nobody reads."""
         with self._cursor() as cursor:
-            cursor.execute(sql, values)
+            cursor.execute(sql, values or None)
 
     def rows(self, sql: str, **values: object) -> list[Any]:
         """Run a statement and return all of its rows, with the columns as attributes."""
         with self._cursor() as cursor:
-            found: list[Any] = cursor.execute(sql, values).fetchall()
+            found: list[Any] = cursor.execute(sql, values or None).fetchall()
             return found
 
     def row(self, sql: str, **values: object) -> Any | None:
         """Run a statement and return its first row, or None."""
         with self._cursor() as cursor:
-            return cursor.execute(sql, values).fetchone()
+            return cursor.execute(sql, values or None).fetchone()
 
     @contextmanager
     def savepoint(self) -> Iterator[None]:
@@ -50,8 +53,11 @@ class UnitOfWork:
             raise
         self.execute("RELEASE SAVEPOINT coinpurse")
 
-    def after_commit(self, act: Callable[[], None], *, transaction_id: int) -> None:
-        """Promise an act for when the ledger row has committed; a rollback forgets it."""
+    def after_commit(self, act: Callable[[], None], *, transaction_id: int | None = None) -> None:
+        """Promise an act for when the work has committed; a rollback forgets it.
+
+        transaction_id: the ledger row that it is about; a host may roll that back alone, in a savepoint.
+        """
         self._after_commit.append((transaction_id, act))
 
     def committed(self) -> None:
@@ -59,7 +65,7 @@ class UnitOfWork:
         for _, act in self.take_promises():
             act()
 
-    def take_promises(self) -> list[tuple[int, Callable[[], None]]]:
+    def take_promises(self) -> list[Promise]:
         """Hand the promises over, each with the ledger row that it is about."""
         promises, self._after_commit = self._after_commit, []
         return promises

@@ -255,6 +255,8 @@ def fulfil(
             )
         else:
             changed = _for_review(payment, reason)
+    elif report.signal is Signal.DECLINED:
+        changed = _declined(changed, report)
     elif payment.status == "pending":
         changed = _still_unpaid(changed, report)
     if changed != payment:
@@ -292,15 +294,23 @@ def _still_unpaid(payment: Payment, report: Report) -> Payment:
             return replace(payment, settling_at=payment.settling_at or datetime.now(UTC))
         case Signal.SETTLEMENT_FAILED:
             return replace(payment, settling_at=None, failure_reason="the delayed payment failed")
-        case Signal.DECLINED:
-            return replace(
-                payment,
-                decline_code=report.decline_code,
-                decline_message=report.decline_message,
-                declined_at=datetime.now(UTC),
-            )
         case _:
             return payment
+
+
+def _declined(payment: Payment, report: Report) -> Payment:
+    """Note a decline whatever became of the payment, so that the order of the reports does not matter."""
+    if (payment.decline_code, payment.decline_message) == (
+        report.decline_code,
+        report.decline_message,
+    ) and payment.declined_at is not None:
+        return payment
+    return replace(
+        payment,
+        decline_code=report.decline_code,
+        decline_message=report.decline_message,
+        declined_at=datetime.now(UTC),
+    )
 
 
 def _credit(work: UnitOfWork, payment: Payment, spend_order: SpendOrder) -> Transaction:

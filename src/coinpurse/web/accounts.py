@@ -90,7 +90,8 @@ def use(app: Flask, accounts: Accounts) -> None:
     # Our log-in page says itself why it is shown.
     login_manager.login_message = None
     login_manager.user_loader(_load_user)
-    login_manager.init_app(app)
+    # Its template variable would ask the database on every page, also on the one that says it is down.
+    login_manager.init_app(app, add_context_processor=False)
     limiter.init_app(app)
     app.register_blueprint(api)
     app.register_blueprint(pages)
@@ -192,7 +193,7 @@ def refuse_in_page(error: TooManyRequests) -> Response:
 
 
 def _form(*, is_new: bool, refusal: DomainError | None = None) -> Response:
-    status, problems = 200, {}
+    status, problems = 200, {"form": "", "email": "", "password": ""}
     if refusal is not None:
         answer = errors.ANSWERS[refusal.code]
         status = answer.status

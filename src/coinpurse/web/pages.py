@@ -169,8 +169,8 @@ def _refusal(refusal: Refusal, status: int) -> Response:
     return render("error.html", status=status, framed=False, refusal=refusal)
 
 
-def _links() -> dict[str, str]:
-    """Addresses of our pages; those of accounts only where the store is standalone."""
+def _links() -> dict[str, str | None]:
+    """Addresses of our pages; those of accounts are None in a host, which has its own."""
     endpoints = {
         "packs": "coinpurse.packs",
         "wallet": "coinpurse.wallet",
@@ -179,7 +179,10 @@ def _links() -> dict[str, str]:
         "log_out": "coinpurse_accounts.log_out",
     }
     known = current_app.view_functions
-    return {name: url_for(endpoint) for name, endpoint in endpoints.items() if endpoint in known}
+    return {
+        name: url_for(endpoint) if endpoint in known else None
+        for name, endpoint in endpoints.items()
+    }
 
 
 def _language_links() -> list[dict[str, str]]:
