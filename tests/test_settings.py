@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import secrets
 import subprocess
@@ -139,7 +138,7 @@ def test_other_people_s_names_are_not_ours(monkeypatch: pytest.MonkeyPatch) -> N
     )
 
 
-@pytest.mark.parametrize("value", [b"plain bytes", os.urandom(24), b"\xff\xfe"])
+@pytest.mark.parametrize("value", [b"plain bytes", bytes(range(256)), b"\xff\xfe"])
 def test_a_host_may_keep_its_secret_key_as_any_bytes(value: bytes) -> None:
     app = Flask("host")
     app.secret_key = value

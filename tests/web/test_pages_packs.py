@@ -83,7 +83,7 @@ def test_a_picked_language_stays_and_wins_over_the_browsers(visitor: Browser) ->
 
 
 def test_the_language_links_keep_the_rest_of_the_address(visitor: Browser) -> None:
-    html = visitor.get("/?pack=chest&_external=1&_scheme=javascript").text
+    html = visitor.get("/?pack=chest&_external=1&endpoint=x&self=y&_scheme=javascript").text
 
     link = re.search(r'href="([^"]*language=zh)"', html)
     assert link is not None

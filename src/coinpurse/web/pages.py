@@ -6,6 +6,7 @@ import hashlib
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from urllib.parse import urlencode
 
 import structlog
 from flask import Blueprint, Response, current_app, make_response, render_template, request, url_for
@@ -202,9 +203,9 @@ def _language_links() -> list[dict[str, str]]:
 
 def _this_page(changes: dict[str, str]) -> str:
     assert request.endpoint is not None
-    # Names with an underscore in front are options of url_for itself.
-    kept = {name: value for name, value in request.args.items() if not name.startswith("_")}
-    return url_for(request.endpoint, **{**(request.view_args or {}), **kept, **changes})
+    # The query goes on by hand: `url_for` would take some names for options of its own.
+    query = urlencode({**request.args.to_dict(), **changes})
+    return f"{url_for(request.endpoint, **(request.view_args or {}))}?{query}"
 
 
 @cache
