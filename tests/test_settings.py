@@ -41,6 +41,8 @@ WRITTEN: dict[str, tuple[str, object]] = {
     "state_dir": ("/var/lib/shop", Path("/var/lib/shop")),
     "store_name": ("Ada's coins", "Ada's coins"),
     "threads": ("32", 32),
+    "spend_order": ("paid_first", "paid_first"),
+    "group_commit": ("true", True),
 }
 
 

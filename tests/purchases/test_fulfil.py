@@ -283,7 +283,7 @@ def test_signals_fire_once_and_only_after_the_commit(database: Database) -> None
         assert seen == []
         tell(database, report(payment, Signal.PAID), report(payment, Signal.PAID))
 
-    assert seen == [("completed", "completed"), ("credited", 1200)]
+    assert seen == [("credited", 1200), ("completed", "completed")]
 
 
 def tell_and_fail(database: Database, one: Report) -> None:
