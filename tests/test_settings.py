@@ -41,6 +41,7 @@ WRITTEN: dict[str, tuple[str, object]] = {
     "state_dir": ("/var/lib/shop", Path("/var/lib/shop")),
     "store_name": ("Ada's coins", "Ada's coins"),
     "threads": ("32", 32),
+    "trusted_proxies": ("2", 2),
     "spend_order": ("paid_first", "paid_first"),
     "group_commit": ("true", True),
 }
@@ -382,7 +383,7 @@ print(settings.require_webhook_secrets()[0], settings.require_secret_key())
             stdout=subprocess.PIPE,
             text=True,
         )
-        for _ in range(6)
+        for _ in range(4)
     ]
     for process in processes:
         assert process.stdout is not None

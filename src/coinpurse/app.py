@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
+from werkzeug.middleware.proxy_fix import ProxyFix
 
 from coinpurse.accounts import Accounts
 from coinpurse.extension import Coinpurse
@@ -36,6 +37,9 @@ def create_app(settings: Settings | None = None) -> Flask:
         SESSION_COOKIE_SECURE=is_https,
         PERMANENT_SESSION_LIFETIME=timedelta(days=SESSION_DAYS),
     )
+    if settings.trusted_proxies:
+        hops = settings.trusted_proxies
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
     purse = Coinpurse(settings=settings, pages_prefix="")
     purse.init_app(app)
     purse.require_ready()

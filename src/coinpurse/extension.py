@@ -95,7 +95,8 @@ class Coinpurse(WalletOperations):
         user_id: UserIdLoader | None = None,
         pages_prefix: str | None = "/coins",
     ) -> None:
-        self._services = Services(settings) if settings is not None else None
+        self._given = Services(settings) if settings is not None else None
+        self._services = self._given
         self._user_id = user_id
         self._pages_prefix = pages_prefix
         if app is not None:
@@ -105,8 +106,9 @@ class Coinpurse(WalletOperations):
         """Add the routes, pages and this object to an app. It may be given several apps."""
         from coinpurse import web
 
-        services = self._services or Services(Settings.from_flask(app.config))
-        self._services = services
+        services = self._given or Services(Settings.from_flask(app.config))
+        # Outside of any app, the first one's settings hold.
+        self._services = self._services or services
         app.extensions["coinpurse"] = self
         app.extensions["coinpurse.services"] = services
         web.register(app, user_id=self._user_id, pages_prefix=self._pages_prefix)

@@ -53,6 +53,7 @@ class Settings(BaseSettings):
     catalog: the catalog file; None for the packaged sample.
     state_dir: where the embedded database and generated secrets live.
     threads: requests that one web process serves at a time; the connection pool follows it.
+    trusted_proxies: reverse proxies in front whose X-Forwarded-… headers are believed.
     spend_order: which coins are used first among those that expire together.
     group_commit: concurrent spends of one process share a commit; what makes a hot wallet fast.
     """
@@ -80,6 +81,7 @@ class Settings(BaseSettings):
     state_dir: Path = Path(".coinpurse")
     store_name: str = "Coinpurse"
     threads: int = Field(default=8, ge=1, le=256)
+    trusted_proxies: int = Field(default=0, ge=0, le=10)
     spend_order: Literal["bonus_first", "paid_first"] = "bonus_first"
     group_commit: bool = False
 

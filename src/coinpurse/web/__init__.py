@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from flask import Flask
+from flask import Flask, current_app
 
 from coinpurse.web import access, language, payment, store, wallet, webhook
 
@@ -23,11 +23,22 @@ def register(
     """Add our blueprints to the app. pages_prefix: None leaves the pages out."""
     access.use(app, user_id)
     language.use(app)
-    csrf = app.extensions.get("csrf")
     for blueprint in JSON_BLUEPRINTS:
         app.register_blueprint(blueprint)
-        if csrf is not None:
-            # These routes have their own guard: the JSON content type and the Origin, or Stripe's signature.
-            csrf.exempt(blueprint)
+    # A host's Flask-WTF may have started before us, or start after us; its check runs in the same order.
+    with app.app_context():
+        _exempt_from_csrf()
+    app.before_request(_exempt_from_csrf)
     if pages_prefix is not None:
         app.register_blueprint(store.blueprint, url_prefix=pages_prefix)
+
+
+def _exempt_from_csrf() -> None:
+    """Keep a host's form protection off our JSON routes, which have their own guard.
+
+    That is the content type and the Origin, or Stripe's signature.
+    """
+    csrf = current_app.extensions.get("csrf")
+    if csrf is not None:
+        for blueprint in JSON_BLUEPRINTS:
+            csrf.exempt(blueprint)
