@@ -83,6 +83,7 @@ def _start_sandbox(
     stack: ExitStack, settings: Settings, base_url: str, sandbox_url: str
 ) -> subprocess.Popen[bytes]:
     environment = {
+        "STRIPE_SANDBOX_MERCHANT_NAME": settings.store_name,
         "STRIPE_SANDBOX_WEBHOOK_URL": f"{base_url}/api/payment/webhook",
         "STRIPE_SANDBOX_WEBHOOK_SECRET": settings.require_webhook_secrets()[0],
     }

@@ -1,0 +1,137 @@
+"""The example host: its rows and our coins commit together."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import secrets
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from coinpurse import Coinpurse, Settings
+from tests.conftest import Sandbox
+
+PROJECT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="session")
+def example() -> ModuleType:
+    """The module, as `python app.py` would load it."""
+    spec = importlib.util.spec_from_file_location(
+        "arcade_example", PROJECT / "examples" / "arcade" / "app.py"
+    )
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def arcade(example: ModuleType, settings: Settings) -> Iterator[Flask]:
+    assert settings.database_url is not None
+    assert settings.stripe_webhook_secret is not None
+    app = example.create_app(
+        {
+            "TESTING": True,
+            "SECRET_KEY": secrets.token_hex(16),
+            "STRIPE_SECRET_KEY": settings.require_stripe_key(),
+            "STRIPE_WEBHOOK_SECRET": settings.stripe_webhook_secret.get_secret_value(),
+            "STRIPE_API_BASE": settings.stripe_api_base,
+            "DATABASE_URL": settings.database_url.get_secret_value(),
+        }
+    )
+    yield app
+    with app.app_context():
+        example.db.engine.dispose()
+    app.extensions["coinpurse"].database.close()
+
+
+@pytest.fixture
+def player(arcade: Flask) -> FlaskClient:
+    client = arcade.test_client()
+    submit(client, "/enter", name="Ada")
+    return client
+
+
+def submit(client: FlaskClient, path: str, *, page: str = "/enter", **fields: str) -> Any:
+    token = re.search(r'name="csrf_token" value="([^"]+)"', client.get(page).text)
+    assert token is not None
+    return client.post(path, data={"csrf_token": token[1], **fields}, follow_redirects=True)
+
+
+def plays(arcade: Flask, example: ModuleType) -> int:
+    with arcade.app_context():
+        count: int = example.db.session.query(example.Play).count()
+        return count
+
+
+def purse_of(arcade: Flask) -> Coinpurse:
+    purse: Coinpurse = arcade.extensions["coinpurse"]
+    return purse
+
+
+def test_a_player_buys_coins_and_plays(
+    arcade: Flask, player: FlaskClient, sandbox: Sandbox, example: ModuleType
+) -> None:
+    bought = player.post(
+        "/api/payment/create-checkout-session",
+        json={"pack": "pouch"},
+        headers={"Origin": "http://127.0.0.1:5000"},
+    )
+    sandbox.pay(bought.json["session_id"])
+    assert player.get(f"/api/payment/status/{bought.json['session_id']}").json["coins_added"] == 100
+
+    page = submit(player, "/play/pinball", key="first")
+
+    assert "You scored" in page.text
+    assert purse_of(arcade).wallet("1").balance == 90
+    assert plays(arcade, example) == 1
+
+
+def test_a_double_click_is_one_play(
+    arcade: Flask, player: FlaskClient, example: ModuleType
+) -> None:
+    purse_of(arcade).credit("1", 100, key="welcome")
+
+    for _ in range(2):
+        submit(player, "/play/pinball", key="same")
+
+    assert purse_of(arcade).wallet("1").balance == 90
+    assert plays(arcade, example) == 1
+
+
+def test_without_coins_there_is_no_play(
+    arcade: Flask, player: FlaskClient, example: ModuleType
+) -> None:
+    page = submit(player, "/play/labyrinth", key="first")
+
+    assert "takes 25 coins" in page.text
+    assert plays(arcade, example) == 0
+
+
+def test_a_play_that_cannot_be_stored_costs_nothing(
+    arcade: Flask, player: FlaskClient, example: ModuleType
+) -> None:
+    purse_of(arcade).credit("1", 100, key="welcome")
+    with arcade.app_context():
+        example.db.session.execute(example.db.text("ALTER TABLE play ADD CHECK (score < 0)"))
+        example.db.session.commit()
+
+    with pytest.raises(Exception, match="violates check constraint"):
+        submit(player, "/play/pinball", key="first")
+
+    assert purse_of(arcade).wallet("1").balance == 100
+    assert plays(arcade, example) == 0
+
+
+def test_the_packs_page_is_in_the_host(player: FlaskClient) -> None:
+    assert "1,200" in player.get("/coins/").text
