@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from threading import Barrier
 from typing import Any
 
@@ -53,6 +53,12 @@ def sessions_at_stripe(purse: Coinpurse, sandbox: Sandbox) -> list[str]:
     ).json()["data"]
     ours = {str(payment.id) for payment in purse.payments("ada")}
     return [session["id"] for session in found if session["metadata"].get("payment_id") in ours]
+
+
+def has_struck(sandbox: Sandbox) -> bool:
+    """Whether the first of the faults that were asked for has happened."""
+    rules = requests.get(f"{sandbox.url}/_sandbox/faults", timeout=30).json()["rules"]
+    return bool(rules[0]["remaining"] == 0)
 
 
 def test_the_row_is_written_with_the_exact_parameters(purse: Coinpurse, sandbox: Sandbox) -> None:
@@ -168,8 +174,7 @@ def test_a_409_for_a_twin_under_way_does_not_fail_the_row(
     sandbox.post("faults", kind="timeout", count=1, method="POST", path=SESSIONS, seconds=4.0)
     with ThreadPoolExecutor(1) as pool:
         first = pool.submit(start, purse, key="click-1")
-        eventually(lambda: purse.payments("ada"))
-        time.sleep(0.3)
+        eventually(lambda: has_struck(sandbox))
 
         with pytest.raises(CheckoutFailed) as refusal:
             start(purse, key="click-1")
@@ -194,7 +199,7 @@ def test_a_twin_s_late_success_reopens_the_row_that_another_failed(
     sandbox.post("faults", kind="server_error", count=3, method="POST", path=SESSIONS)
     with ThreadPoolExecutor(1) as pool:
         first = pool.submit(start, purse, key="click-1")
-        eventually(lambda: purse.payments("ada") and sessions_at_stripe(purse, sandbox))
+        eventually(lambda: has_struck(sandbox))
 
         with pytest.raises(CheckoutFailed):
             start(purse, key="click-1")
@@ -226,12 +231,15 @@ def test_a_repeat_of_a_failed_checkout_fails_again_and_opens_nothing(
 
 
 def test_the_balance_follows_the_completed_payment_alone(
-    purse: Coinpurse, sandbox: Sandbox
+    purse: Coinpurse, sandbox: Sandbox, database_url: str
 ) -> None:
     started = start(purse)
     assert purse.payment_status(started.session_id, "ada").new_balance is None
     sandbox.pay(started.session_id)
-    time.sleep(3.1)
+    with psycopg.connect(database_url) as connection:
+        connection.execute(
+            "UPDATE coinpurse.payment_sessions SET checked_at = checked_at - interval '3 seconds'"
+        )
 
     status = purse.payment_status(started.session_id, "ada")
 
@@ -258,3 +266,39 @@ def test_only_the_buyer_asks_and_cancels(purse: Coinpurse) -> None:
             act(started.session_id, "eve")
         with pytest.raises(NotFound):
             act("cs_test_nothing", "ada")
+
+
+def test_the_picture_of_a_pack_is_on_stripe_s_page(purse: Coinpurse) -> None:
+    pack = replace(purse.catalog.packs[0], image="https://img.example.com/pouch.png")
+
+    purse.services.purchases.start(
+        "ada",
+        pack,
+        "usd",
+        success_url="http://127.0.0.1:5000/",
+        cancel_url="http://127.0.0.1:5000/",
+    )
+
+    (line,) = only_payment(purse).stripe_parameters["line_items"]
+    assert line["price_data"]["product_data"] == {
+        "name": "50 Coins",
+        "description": "Get 50 coins",
+        "images": ["https://img.example.com/pouch.png"],
+    }
+
+
+def test_while_stripe_is_away_the_status_is_the_last_known_and_nothing_is_cancelled(
+    purse: Coinpurse, sandbox: Sandbox
+) -> None:
+    started = start(purse)
+    sandbox.post("faults", kind="server_error")
+
+    assert purse.payment_status(started.session_id, "ada").payment.status == "pending"
+    with pytest.raises(GatewayError):
+        purse.cancel_checkout(started.session_id, "ada")
+    assert only_payment(purse).status == "pending"
+
+    sandbox.clear_faults()
+    for _ in range(2):
+        status = purse.cancel_checkout(started.session_id, "ada")
+        assert (status.payment.status, status.new_balance) == ("cancelled", None)
