@@ -6,6 +6,7 @@ Jobs are deferred in the transaction that needs them, and run by `coinpurse work
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -18,16 +19,24 @@ from coinpurse.db.migrate import SCHEMA
 if TYPE_CHECKING:
     from coinpurse.extension import Coinpurse
 
-tasks = procrastinate.Blueprint()
+EVERY_MINUTE = "* * * * *"
 
 
 def application(conninfo: str) -> procrastinate.App:
-    """Make the Procrastinate application for a database; it opens no connection before it is asked to."""
+    """Make the Procrastinate application for a database; it opens no connection before it is asked to.
+
+    The tasks are made anew for each: a task belongs to one application, whose connections it uses.
+    """
     connector = procrastinate.PsycopgConnector(
         conninfo=conninfo, configure=_use_schema, min_size=1, max_size=4
     )
     app = procrastinate.App(connector=connector)
-    app.add_tasks_from(tasks, namespace="coinpurse")
+    for name, (run, cron) in TASKS.items():
+        # A sweep that is still waiting need not wait twice.
+        lock = name if cron else None
+        task = app.task(name=name, pass_context=True, queueing_lock=lock)(run)
+        if cron:
+            app.periodic(cron=cron)(task)
     return app
 
 
@@ -41,24 +50,28 @@ def schedule_event(app: procrastinate.App, work: UnitOfWork, event_id: str, at: 
     # Procrastinate's statements name no schema.
     work.execute(f"SET LOCAL search_path TO {SCHEMA}")
     app.configure_task(
-        "coinpurse:process_event",
+        "process_event",
         schedule_at=at,
         connection=work.connection,
     ).defer(event_id=event_id)
     work.execute("SET LOCAL search_path TO DEFAULT")
 
 
-@tasks.task(name="process_event", pass_context=True)
 def process_event(context: procrastinate.JobContext, event_id: str) -> None:
     """Try a stored event again. Its failure is noted on its row, which also schedules the next attempt."""
     _purse(context).inbox.process(event_id)
 
 
-@tasks.periodic(cron="* * * * *")
-@tasks.task(name="sweep_events", pass_context=True, queueing_lock="sweep_events")
 def sweep_events(context: procrastinate.JobContext, timestamp: int) -> None:  # noqa: ARG001
     """Pick up events whose attempt is owed and whose job was lost with its worker."""
     _purse(context).inbox.process_due()
+
+
+# Every task by its name, with its schedule where it has one.
+TASKS: dict[str, tuple[Callable[..., None], str | None]] = {
+    "process_event": (process_event, None),
+    "sweep_events": (sweep_events, EVERY_MINUTE),
+}
 
 
 def run_worker(purse: Coinpurse, *, concurrency: int = 4) -> None:

@@ -48,7 +48,7 @@ BACK_OFF = tuple(
     for seconds in (5, 30, 120, 600, 1800, 7200, 21600, 43200, 86400, 86400, 86400)
 )
 # An event may come before its row by moments. One whose row does not come within an hour is another's.
-RETRY_LATER_ATTEMPTS = 5
+RETRY_LATER_ATTEMPTS = 6
 
 
 @dataclass(frozen=True, slots=True)
