@@ -1,6 +1,8 @@
 # The two commands of the README, and the ones that developers use. Each sets up what it needs.
 
 PYTHON ?= python3
+PORT ?= 5000
+SANDBOX_PORT ?= 12111
 VENV := .venv
 BIN := $(VENV)/bin
 CLI := .tools/node_modules/.bin/stripe
@@ -11,8 +13,8 @@ CLI := .tools/node_modules/.bin/stripe
 help:  ## List the targets.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
-demo: $(VENV)/demo.stamp  ## Run the store with a sandbox for Stripe on http://127.0.0.1:5000.
-	@exec $(BIN)/coinpurse demo
+demo: $(VENV)/demo.stamp  ## Run the store with a sandbox for Stripe on http://127.0.0.1:5000 (or PORT=…).
+	@exec $(BIN)/coinpurse demo --port $(PORT) --sandbox-port $(SANDBOX_PORT)
 
 test: $(VENV)/dev.stamp  ## Set everything up and run all tests.
 	$(BIN)/python -m pytest -n auto --cov --cov-report=term
@@ -28,7 +30,8 @@ format: $(VENV)/dev.stamp  ## Bring the code into form.
 	$(BIN)/ruff format
 
 translations: $(VENV)/dev.stamp  ## Collect the texts, bring the catalogues up to date and compile them.
-	$(BIN)/pybabel -q extract -F babel.cfg -k lazy_gettext -o build/coinpurse.pot --no-location --omit-header src/coinpurse
+	@mkdir -p build
+	$(BIN)/pybabel -q extract -F babel.cfg -k _ -k lazy_gettext -k ngettext:1,2 --no-location -o build/coinpurse.pot .
 	$(BIN)/pybabel -q update -D coinpurse -i build/coinpurse.pot -d src/coinpurse/web/translations --no-fuzzy-matching
 	$(BIN)/pybabel -q compile -D coinpurse -d src/coinpurse/web/translations
 

@@ -57,10 +57,10 @@ def server_address(tmp_path_factory: pytest.TempPathFactory) -> str:
             connection.execute("SELECT pg_reload_conf()")
             found = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [TEMPLATE])
             if found.fetchone() is None:
-                connection.execute(f"CREATE DATABASE {TEMPLATE}")
-                template = Database(_of_database(address, TEMPLATE))
-                upgrade(template)
-                template.close()
+                connection.execute("DROP DATABASE IF EXISTS coinpurse_draft WITH (FORCE)")
+                connection.execute("CREATE DATABASE coinpurse_draft")
+                upgrade(Database(_of_database(address, "coinpurse_draft")))
+                connection.execute(f"ALTER DATABASE coinpurse_draft RENAME TO {TEMPLATE}")
     return address
 
 

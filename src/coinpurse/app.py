@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from flask import Flask, Response, request
+from flask import Flask, Response, redirect, request
 from werkzeug.exceptions import HTTPException
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from coinpurse.accounts import Accounts
 from coinpurse.extension import Coinpurse
-from coinpurse.settings import Settings
-from coinpurse.web import accounts, errors, ops, pages
+from coinpurse.settings import Settings, origin_of
+from coinpurse.web import access, accounts, errors, ops, pages
 from coinpurse.web.access import BODY_LIMIT_BYTES
 
 SESSION_DAYS = 14
@@ -46,6 +46,8 @@ def create_app(settings: Settings | None = None) -> Flask:
     accounts.use(app, Accounts(purse.database))
     app.register_blueprint(ops.blueprint)
     app.register_error_handler(HTTPException, _refuse)
+    if settings.demo:
+        app.before_request(_lead_to_the_base_url)
     headers = _security_headers(settings)
 
     @app.after_request
@@ -55,6 +57,14 @@ def create_app(settings: Settings | None = None) -> Flask:
         return response
 
     return app
+
+
+def _lead_to_the_base_url() -> Response | None:
+    """Keep a visitor of `localhost` on one host: the cookie of the other is lost on the way back from Stripe."""
+    base_url = access.current_purse().settings.base_url
+    if request.method != "GET" or origin_of(request.host_url) == base_url:
+        return None
+    return redirect(base_url + request.full_path.rstrip("?"))  # type: ignore[return-value]
 
 
 def _refuse(error: HTTPException) -> Response | HTTPException:

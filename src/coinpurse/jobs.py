@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 import procrastinate
 import psycopg
 
-from coinpurse.db import UnitOfWork
+from coinpurse import ledger
+from coinpurse.db import Database, UnitOfWork
 from coinpurse.db.migrate import SCHEMA
 
 if TYPE_CHECKING:
@@ -67,10 +68,27 @@ def sweep_events(context: procrastinate.JobContext, timestamp: int) -> None:  # 
     _purse(context).inbox.process_due()
 
 
+def sweep_due(context: procrastinate.JobContext, timestamp: int) -> None:  # noqa: ARG001
+    """Time out holds and expire grants, so that a wallet nobody touches is right too."""
+    settle_due(_purse(context).database)
+
+
+def settle_due(database: Database, *, batch: int = 500) -> int:
+    """Settle every wallet that is due, a batch to a transaction; returns how many it were."""
+    settled = 0
+    while True:
+        with database.unit_of_work() as work:
+            found = ledger.sweep_due(work, most=batch)
+        settled += found
+        if found < batch:
+            return settled
+
+
 # Every task by its name, with its schedule where it has one.
 TASKS: dict[str, tuple[Callable[..., None], str | None]] = {
     "process_event": (process_event, None),
     "sweep_events": (sweep_events, EVERY_MINUTE),
+    "sweep_due": (sweep_due, EVERY_MINUTE),
 }
 
 

@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 
 import structlog
 
+from coinpurse.errors import ConfigurationError
 
-def configure(level: int = logging.INFO) -> None:
-    """Send structlog's and the standard library's records to standard error, in one form."""
+
+def configure(level: str | None = None) -> None:
+    """Send structlog's and the standard library's records to standard error, in one form.
+
+    level: the least that is shown; by default COINPURSE_LOG_LEVEL, else INFO.
+    """
+    level = (level or os.environ.get("COINPURSE_LOG_LEVEL", "INFO")).upper()
+    if level not in logging.getLevelNamesMapping():
+        raise ConfigurationError("COINPURSE_LOG_LEVEL must be DEBUG, INFO, WARNING or ERROR.")
     shared: list[structlog.types.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,

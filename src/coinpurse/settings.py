@@ -212,7 +212,7 @@ class Settings(BaseSettings):
         if self.stripe_webhook_secret is not None:
             value = self.stripe_webhook_secret.get_secret_value()
             return tuple(value.split(","))
-        if self.demo:
+        if self.demo and self.stripe_secret_key is None:
             return (self._kept_secret("webhook_secret", prefix="whsec_"),)
         raise ConfigurationError(
             "STRIPE_WEBHOOK_SECRET is not set. It is shown once when the webhook endpoint is made in the"

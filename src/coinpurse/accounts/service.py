@@ -68,6 +68,11 @@ class Accounts:
         with self._database.unit_of_work() as work:
             return store.find(work, id_)
 
+    def find_by_email(self, email: str) -> Account | None:
+        """Return the account of an address."""
+        found = self._find(email)
+        return found and found[0]
+
     def _find(self, email: str) -> tuple[Account, str] | None:
         try:
             email = rules.normalise_email(email)

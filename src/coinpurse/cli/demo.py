@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import signal
 import socket
@@ -41,7 +40,9 @@ def demo(port: int, sandbox_port: int) -> None:
     """
     os.environ["COINPURSE_DEMO"] = "1"
     os.environ["COINPURSE_BASE_URL"] = base_url = f"http://127.0.0.1:{port}"
-    logs.configure(logging.WARNING)
+    # The box with the addresses stays in sight; set the level to see every step.
+    os.environ.setdefault("COINPURSE_LOG_LEVEL", "WARNING")
+    logs.configure()
     _require_free_port(port, "give another with --port")
     sandbox_url = None
     if Settings().stripe_secret_key is None:

@@ -8,7 +8,7 @@ import click
 
 from coinpurse.cli import output
 from coinpurse.errors import NotFound
-from coinpurse.inbox import StoredEvent
+from coinpurse.inbox import STATES, StoredEvent
 
 FOUND_SOMETHING = 1
 
@@ -19,7 +19,7 @@ def events() -> None:
 
 
 @events.command("list")
-@click.option("--state", help="Only these: received, processed, ignored, foreign, parked, failed.")
+@click.option("--state", type=click.Choice(STATES), help="Only these.")
 @click.option("--type", "type_", help="Only events of this type.")
 @output.limit
 @output.as_json

@@ -11,10 +11,12 @@ from rich.console import Console
 from rich.table import Table
 
 from coinpurse import logs
+from coinpurse.errors import ConfigurationError
 from coinpurse.extension import Coinpurse
 from coinpurse.settings import Settings
 
-console = Console()
+# Wide enough for ids in one piece, which are there to be copied; tables take no more than they need.
+console = Console(width=240)
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts.")
 limit = click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True)
@@ -23,7 +25,13 @@ limit = click.option("--limit", type=click.IntRange(1, 1000), default=50, show_d
 def purse_of_environment() -> Coinpurse:
     """Return a purse with the settings of the environment. Raises ConfigurationError unless it can be used."""
     logs.configure()
-    purse = Coinpurse(settings=Settings())
+    settings = Settings()
+    if settings.database_url is None and not (settings.state_dir / "postgresql").exists():
+        raise ConfigurationError(
+            f"DATABASE_URL is not set and there is no embedded database in {settings.state_dir.resolve()}."
+            " Set it, or change to the folder of the store."
+        )
+    purse = Coinpurse(settings=settings)
     purse.require_ready()
     return purse
 

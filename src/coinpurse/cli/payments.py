@@ -8,7 +8,7 @@ import click
 
 from coinpurse.cli import output
 from coinpurse.errors import NotFound
-from coinpurse.purchases import Payment
+from coinpurse.purchases import STATUSES, Payment
 
 
 @click.group()
@@ -17,7 +17,7 @@ def payments() -> None:
 
 
 @payments.command("list")
-@click.option("--status", help="Only these: pending, completed, failed, cancelled, expired.")
+@click.option("--status", type=click.Choice(STATUSES), help="Only these.")
 @click.option("--review", is_flag=True, help="Only payments that a person must look at.")
 @output.limit
 @output.as_json

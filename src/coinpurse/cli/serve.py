@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from typing import Any
 
 import click
@@ -10,6 +11,7 @@ from gunicorn.app.base import BaseApplication
 
 from coinpurse import logs
 from coinpurse.app import create_app
+from coinpurse.errors import ConfigurationError
 from coinpurse.settings import Settings
 
 
@@ -42,6 +44,7 @@ def serve(host: str, port: int, workers: int) -> None:
     settings = Settings()
     # A wrong setting or an unmigrated database ends the command here, with its mend, not in a loop of workers.
     create_app(settings).extensions["coinpurse"].database.close()
+    _require_free(host, port)
     address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     options = {
         "bind": address,
@@ -53,5 +56,19 @@ def serve(host: str, port: int, workers: int) -> None:
         "loglevel": "warning",
         "proc_name": "coinpurse",
         "control_socket_disable": True,
+        "when_ready": lambda _: click.echo(f"Coinpurse listens on http://{address}", err=True),
     }
     _Server(settings, options).run()
+
+
+def _require_free(host: str, port: int) -> None:
+    """Raise ConfigurationError where the address is taken; gunicorn would only try again and again."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise ConfigurationError(
+                f"Cannot listen on {host}, port {port}: {error.strerror or error}. Give another with --host or --port."
+            ) from None

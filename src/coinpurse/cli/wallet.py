@@ -2,12 +2,29 @@
 
 from __future__ import annotations
 
+import secrets
 from dataclasses import asdict
+from datetime import datetime
 
 import click
 
+from coinpurse.accounts import Accounts
 from coinpurse.cli import output
-from coinpurse.ledger import Transaction
+from coinpurse.ledger import Explanation, GrantStory, Transaction
+
+
+class _Moment(click.ParamType[datetime]):
+    """A time in ISO 8601; one without a zone is local."""
+
+    name = "time"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> datetime:
+        try:
+            return datetime.fromisoformat(str(value)).astimezone()
+        except (ValueError, OverflowError):
+            self.fail(f"{value!r} is not a time such as 2030-01-31T18:00:00+00:00", param, ctx)
 
 
 @click.group()
@@ -20,9 +37,11 @@ def wallet() -> None:
 @output.limit
 @output.as_json
 def show(user_id: str, limit: int, as_json: bool) -> None:
-    """Show a user's balance and latest transactions."""
+    """Show a user's balance and latest transactions. USER_ID may be an account's e-mail address."""
     purse = output.purse_of_environment()
-    found = purse.wallet(user_id)
+    account = Accounts(purse.database).find_by_email(user_id) if "@" in user_id else None
+    found = purse.wallet(account.user_id if account else user_id)
+    user_id = found.user_id
     rows = [_summary(row) for row in purse.transactions(user_id, limit=min(limit, 200))]
     if as_json:
         output.print_json({**asdict(found), "available": found.available, "transactions": rows})
@@ -31,6 +50,76 @@ def show(user_id: str, limit: int, as_json: bool) -> None:
         f"{found.balance} coins ({found.paid} paid, {found.bonus} bonus), {found.available} available\n"
     )
     output.print_rows(rows, as_json=False, empty="No transactions yet.")
+
+
+@wallet.command()
+@click.argument("user_id")
+@click.option("--at", type=_Moment(), help="The moment, as 2030-01-31T18:00:00+00:00; default: now.")
+@output.as_json
+def explain(user_id: str, at: datetime | None, as_json: bool) -> None:
+    """Show a balance at any moment, and what it is made of."""
+    found = output.purse_of_environment().explain(user_id, at=at)
+    if as_json:
+        output.print_json(asdict(found))
+        return
+    click.echo(_sentence(found))
+    click.echo("\nWhere the coins came from, and what became of them:")
+    output.print_rows([_story(grant) for grant in found.grants], as_json=False, empty="No coins.")
+    click.echo("\nThe latest transactions until then:")
+    rows = [_summary(row) for row in found.transactions]
+    output.print_rows(rows, as_json=False, empty="No transactions yet.")
+
+
+# A negative number of coins is an argument, not an option.
+@wallet.command(context_settings={"ignore_unknown_options": True})
+@click.argument("user_id")
+@click.argument("coins", type=int)
+@click.option("--reason", required=True, help="Why; it stays on the transaction.")
+@click.option("--actor", required=True, help="Who decided it; it stays on the transaction.")
+@click.option("--key", help="An idempotency key, so that a repeat of the command changes nothing.")
+@output.as_json
+def adjust(
+    user_id: str, coins: int, reason: str, actor: str, key: str | None, as_json: bool
+) -> None:
+    """Correct a balance by hand: add COINS bonus coins, or take them where COINS is negative."""
+    row = output.purse_of_environment().adjust(
+        user_id,
+        coins,
+        key=key or f"adjustment:{secrets.token_hex(16)}",
+        reason=reason,
+        actor=actor,
+    )
+    if as_json:
+        output.print_json(asdict(row))
+        return
+    state = "" if row.created else " before; nothing was changed now"
+    click.echo(
+        f"{row.coins:+} coins for {user_id}, balance {row.balance_after} (transaction {row.id}){state}"
+    )
+
+
+def _sentence(found: Explanation) -> str:
+    parts = [
+        f"{coins} {word}"
+        for word, coins in (("held", found.held), ("frozen", found.frozen), ("owed", found.debt))
+        if coins
+    ]
+    details = f" ({', '.join(parts)})" if parts else ""
+    return f"{found.user_id} had {found.balance} coins{details} at {found.at.isoformat()}"
+
+
+def _story(grant: GrantStory) -> dict[str, object]:
+    moves = ", ".join(f"{type_} {coins:+}" for type_, coins in grant.moves.items())
+    return {
+        "grant": grant.id,
+        "kind": grant.kind,
+        "source": grant.source,
+        "created_at": grant.created_at,
+        "expires_at": grant.expires_at,
+        "coins": grant.coins,
+        "remaining": grant.remaining,
+        "moves": moves,
+    }
 
 
 def _summary(row: Transaction) -> dict[str, object]:

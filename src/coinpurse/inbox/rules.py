@@ -40,6 +40,8 @@ PARKED_TYPES = frozenset(
     }
 )
 
+STATES = ("received", "processed", "ignored", "foreign", "parked", "failed")
+
 # What a webhook endpoint at Stripe should send us.
 HANDLED_TYPES = (*REPORTS, *sorted(PARKED_TYPES))
 

@@ -1,6 +1,6 @@
 """Selling a pack: from the buyer's click to the coins in the wallet."""
 
-from coinpurse.purchases.rules import Payment, report_of_intent, report_of_session
+from coinpurse.purchases.rules import STATUSES, Payment, report_of_intent, report_of_session
 from coinpurse.purchases.service import (
     Fulfilment,
     PaymentStatus,
@@ -13,6 +13,7 @@ from coinpurse.purchases.service import (
 )
 
 __all__ = [
+    "STATUSES",
     "Fulfilment",
     "Payment",
     "PaymentStatus",

@@ -16,6 +16,17 @@ from uuid import UUID
 from coinpurse.money import Money
 from coinpurse.ports import CheckoutSession, PaymentIntent
 
+STATUSES = (
+    "pending",
+    "completed",
+    "failed",
+    "cancelled",
+    "expired",
+    "partially_refunded",
+    "refunded",
+    "disputed",
+)
+
 
 class Signal(Enum):
     """What a report means for the payment."""

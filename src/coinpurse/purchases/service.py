@@ -254,7 +254,7 @@ def fulfil(
                 settling_at=None,
             )
         else:
-            changed = _for_review(payment, reason)
+            changed = _for_review(replace(changed, status=payment.status), reason)
     elif report.signal is Signal.DECLINED:
         changed = _declined(changed, report)
     elif payment.status == "pending":
