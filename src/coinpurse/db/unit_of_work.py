@@ -71,4 +71,5 @@ class UnitOfWork:
         return promises
 
     def _cursor(self) -> psycopg.Cursor[Any]:
-        return self.connection.cursor(row_factory=namedtuple_row)
+        # Not the host's kind of cursor, which may write parameters in another way.
+        return psycopg.Cursor(self.connection, row_factory=namedtuple_row)

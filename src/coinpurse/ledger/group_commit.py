@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import threading
 from collections import deque
+from collections.abc import Callable
 
-from coinpurse.db import Database
+import psycopg
+
+from coinpurse.db import Database, UnitOfWork
 from coinpurse.errors import DomainError
 from coinpurse.ledger.rules import Spend, Transaction
 from coinpurse.ledger.service import spend_many
@@ -18,13 +21,17 @@ LARGEST_BATCH = 128
 
 
 class _Ticket:
-    """One waiting caller. `woken` is released when there is a result, or the lead to take over."""
+    """One caller. `woken` is released when there is a result, or the lead to take over.
 
-    __slots__ = ("item", "leads", "result", "woken")
+    promise: what its own thread is to do after the commit.
+    """
+
+    __slots__ = ("item", "leads", "promise", "result", "woken")
 
     def __init__(self, item: Spend) -> None:
         self.item = item
         self.leads = False
+        self.promise: Callable[[], None] | None = None
         self.result: Transaction | DomainError | BaseException | None = None
         self.woken = threading.Lock()
         self.woken.acquire()
@@ -36,6 +43,7 @@ class GroupCommit:
     def __init__(self, database: Database, *, leaders: int = 1) -> None:
         self._database = database
         self._lock = threading.Lock()
+        # Who waits; leaders do not.
         self._queue: deque[_Ticket] = deque()
         self._free_leads = leaders
 
@@ -46,40 +54,70 @@ class GroupCommit:
         """
         ticket = _Ticket(item)
         with self._lock:
-            self._queue.append(ticket)
             if self._free_leads:
                 self._free_leads -= 1
                 ticket.leads = True
+            else:
+                self._queue.append(ticket)
         if not ticket.leads:
-            ticket.woken.acquire()
+            self._wait(ticket)
         if ticket.leads:
-            self._lead()
+            self._lead(ticket)
+        if ticket.promise is not None:
+            ticket.promise()
         result = ticket.result
         assert result is not None
         if isinstance(result, BaseException):
             raise result
         return result
 
-    def _lead(self) -> None:
-        """Apply one batch, which has the leader's own spend, and pass the lead on."""
-        with self._lock:
-            batch = [self._queue.popleft() for _ in range(min(len(self._queue), LARGEST_BATCH))]
+    def _wait(self, ticket: _Ticket) -> None:
         try:
-            with self._database.unit_of_work() as work:
+            ticket.woken.acquire()
+        except BaseException:
+            # The caller is interrupted. Nobody may wait for it to lead.
+            with self._lock:
+                if ticket in self._queue:
+                    self._queue.remove(ticket)
+            if ticket.leads:
+                self._pass_on()
+            raise
+
+    def _lead(self, leader: _Ticket) -> None:
+        """Apply the leader's spend and what is queued, wake its callers and pass the lead on."""
+        batch = [leader]
+        try:
+            with self._lock:
+                while self._queue and len(batch) < LARGEST_BATCH:
+                    batch.append(self._queue.popleft())
+            with self._database.connection() as connection:
+                work = UnitOfWork(connection)
                 results = spend_many(work, [ticket.item for ticket in batch])
+            promises = dict(work.take_promises())
             for ticket, result in zip(batch, results, strict=True):
+                if isinstance(result, Transaction) and result.created:
+                    ticket.promise = promises.get(result.id)
                 ticket.result = result
         except BaseException as error:  # noqa: BLE001  Raised by every caller of the batch.
-            for ticket in batch:
-                ticket.result = error
+            for ticket in batch[1:]:
+                ticket.result = error if isinstance(error, Exception) else _interrupted()
+            leader.result = error
+        self._pass_on()
+        for ticket in batch[1:]:
+            ticket.woken.release()
+
+    def _pass_on(self) -> None:
         with self._lock:
-            successor = self._queue[0] if self._queue else None
-            if successor is not None:
-                successor.leads = True
-            else:
+            if not self._queue:
                 self._free_leads += 1
-        for ticket in batch:
-            if not ticket.leads:
-                ticket.woken.release()
-        if successor is not None:
-            successor.woken.release()
+                return
+            successor = self._queue.popleft()
+            successor.leads = True
+        successor.woken.release()
+
+
+def _interrupted() -> psycopg.OperationalError:
+    """What the others see where the thread that led them was told to stop."""
+    return psycopg.OperationalError(
+        "The spend shared a commit that was interrupted; repeat it with its key."
+    )

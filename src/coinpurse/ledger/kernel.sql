@@ -112,6 +112,7 @@ BEGIN
 END $$;
 
 -- Time out holds and expire grants whose time has come. Held and frozen coins expire once they are let go.
+-- The keys are random: nobody's own key can be in the way, and the lock alone makes it happen once.
 CREATE OR REPLACE FUNCTION coinpurse.settle_due(wallet_of text) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, coinpurse AS $$
 DECLARE
@@ -124,7 +125,8 @@ BEGIN
         SELECT * FROM coinpurse.holds
          WHERE user_id = wallet_of AND state = 'open' AND expires_at <= now() ORDER BY id
     LOOP
-        PERFORM coinpurse.resolve(due, 'timed_out', 0, 'hold_timeout', 'hold_timeout:' || due.id, '', due.description);
+        PERFORM coinpurse.resolve(due, 'timed_out', 0, 'hold_timeout', 'hold_timeout:' || gen_random_uuid(), '',
+                                  due.description);
     END LOOP;
     FOR given IN
         SELECT * FROM coinpurse.grants
@@ -135,11 +137,10 @@ BEGIN
         UPDATE coinpurse.grants SET remaining = remaining - gone, exhausted = (remaining = gone) WHERE id = given.id;
         UPDATE coinpurse.wallets SET balance = balance - gone, updated_at = now()
          WHERE user_id = wallet_of RETURNING balance INTO after;
-        -- One grant may expire in parts, as its holds are let go: the key names what was left of it.
         INSERT INTO coinpurse.transactions (user_id, type, coins, balance_after, description, idempotency_key,
                                             digest, grant_ids, grant_coins)
-        VALUES (wallet_of, 'expiry', -gone, after, 'Expired', 'expiry:' || given.id || ':' || nextval(
-                pg_get_serial_sequence('coinpurse.transactions', 'id')), '', ARRAY[given.id], ARRAY[-gone]);
+        VALUES (wallet_of, 'expiry', -gone, after, 'Expired', 'expiry:' || gen_random_uuid(), '', ARRAY[given.id],
+                ARRAY[-gone]);
     END LOOP;
     PERFORM coinpurse.plan_next(wallet_of);
 END $$;
@@ -312,17 +313,63 @@ BEGIN
     outcome := 'posted';
 END $$;
 
--- Apply many spends, each with its own outcome, in the order given. The wallets are locked in their own
--- order first, so that crossing batches cannot wait for each other.
+-- Apply many spends, each with its own outcome; those of one wallet in the order given. The wallets are locked in
+-- their own order first, so that crossing batches cannot wait for each other.
+-- Wallets whose items are all new and fit into its first grant together are done in sets, with the outcome that one
+-- by one they would have; the rest are done one by one.
+DROP FUNCTION IF EXISTS coinpurse.spend_many(text[], bigint[], text[], bytea[], text[], jsonb[]);
 CREATE OR REPLACE FUNCTION coinpurse.spend_many(
     wallets_of text[], amounts bigint[], keys text[], digests bytea[], descriptions text[], metadatas jsonb[]
-) RETURNS TABLE (outcome text, needed bigint, available bigint, posted coinpurse.transactions)
+) RETURNS TABLE (item bigint, outcome text, needed bigint, available bigint, posted coinpurse.transactions)
 LANGUAGE plpgsql SET search_path = pg_catalog, coinpurse AS $$
+DECLARE
+    easy     text[];
+    givers   bigint[];
+    totals   bigint[];
+    balances bigint[];
 BEGIN
     PERFORM 1 FROM coinpurse.wallets WHERE user_id = ANY (wallets_of) ORDER BY user_id FOR NO KEY UPDATE;
-    FOR place IN 1 .. cardinality(wallets_of) LOOP
-        RETURN QUERY SELECT * FROM coinpurse.spend(wallets_of[place], amounts[place], keys[place], digests[place],
-                                                   descriptions[place], metadatas[place]);
+
+    WITH wanted AS (
+        SELECT wallet_of, sum(amount)::bigint AS total, bool_or(seen.id IS NOT NULL) AS repeats,
+               count(*) <> count(DISTINCT key) AS doubled
+          FROM unnest(wallets_of, amounts, keys) AS listed (wallet_of, amount, key)
+          LEFT JOIN coinpurse.transactions AS seen ON seen.user_id = wallet_of AND seen.idempotency_key = key
+         GROUP BY wallet_of
+    )
+    SELECT array_agg(wallet_of), array_agg(giver.id), array_agg(total), array_agg(balance)
+      INTO easy, givers, totals, balances
+      FROM wanted JOIN coinpurse.wallets ON user_id = wallet_of,
+           LATERAL (SELECT id, remaining - held - frozen AS free FROM coinpurse.grants
+                     WHERE user_id = wallet_of AND NOT exhausted ORDER BY expires_at, rank, id LIMIT 1) AS giver
+     WHERE NOT repeats AND NOT doubled AND NOT blocked AND next_due_at > now()
+       AND total <= balance - held - frozen AND total <= free;
+    UPDATE coinpurse.grants SET remaining = remaining - total, exhausted = (remaining = total)
+      FROM unnest(givers, totals) AS chosen (giver, total) WHERE id = giver;
+    UPDATE coinpurse.wallets SET balance = balance - total, updated_at = now()
+      FROM unnest(easy, totals) AS chosen (wallet_of, total) WHERE user_id = wallet_of;
+    RETURN QUERY
+        WITH items AS (
+            SELECT listed.*, giver, before - sum(amount) OVER (PARTITION BY wallet_of ORDER BY place) AS after
+              FROM unnest(wallets_of, amounts, keys, digests, descriptions, metadatas) WITH ORDINALITY
+                   AS listed (wallet_of, amount, key, content_digest, row_description, row_metadata, place)
+              JOIN unnest(easy, givers, balances) AS chosen (wallet_of, giver, before) USING (wallet_of)
+        ), made AS (
+            INSERT INTO coinpurse.transactions AS t (user_id, type, coins, balance_after, description, idempotency_key,
+                                                     digest, grant_ids, grant_coins, metadata)
+            SELECT wallet_of, 'usage', -amount, after, row_description, key, content_digest, ARRAY[giver],
+                   ARRAY[-amount], row_metadata
+              FROM items ORDER BY place
+            RETURNING t AS made
+        )
+        SELECT place, 'posted', NULL::bigint, NULL::bigint, made
+          FROM items JOIN made ON (made).user_id = wallet_of AND (made).idempotency_key = key;
+
+    FOR one IN 1 .. cardinality(wallets_of) LOOP
+        CONTINUE WHEN wallets_of[one] = ANY (easy);
+        RETURN QUERY SELECT one::bigint, alone.*
+                       FROM coinpurse.spend(wallets_of[one], amounts[one], keys[one], digests[one],
+                                            descriptions[one], metadatas[one]) AS alone;
     END LOOP;
 END $$;
 
@@ -599,12 +646,15 @@ END $$;
 
 -- Give back what a claw-back took: its debt, as far as it is still owed, then its coins into their grants. What
 -- was repaid since comes back as a grant of its own.
+DROP FUNCTION IF EXISTS coinpurse.give_back(bigint, text, bytea, text);
 CREATE OR REPLACE FUNCTION coinpurse.give_back(
     clawed_id       bigint,
     key             text,
     content_digest  bytea,
     row_description text DEFAULT '',
     OUT outcome     text,
+    OUT needed      bigint,
+    OUT available   bigint,
     OUT posted      coinpurse.transactions
 )
 LANGUAGE plpgsql SET search_path = pg_catalog, coinpurse AS $$
@@ -618,7 +668,8 @@ DECLARE
     extra_id bigint;
 BEGIN
     SELECT * INTO original FROM coinpurse.transactions
-     WHERE id = clawed_id AND type NOT IN ('usage', 'capture', 'expiry', 'adjustment') AND coins < 0;
+     WHERE id = clawed_id AND payment_id IS NOT NULL AND coins <= 0
+       AND type NOT IN ('freeze', 'release', 'restoration');
     IF NOT FOUND THEN
         outcome := 'no_transaction';
         RETURN;
@@ -631,6 +682,8 @@ BEGIN
     END IF;
     IF EXISTS (SELECT FROM coinpurse.transactions WHERE reverses = clawed_id) THEN
         outcome := 'too_much';
+        needed := -original.coins;
+        available := 0;
         RETURN;
     END IF;
     ids := original.grant_ids;
@@ -652,8 +705,10 @@ BEGIN
             row_description, key, content_digest, ids, refills)
     RETURNING * INTO posted;
     IF extra > 0 THEN
-        INSERT INTO coinpurse.grants (id, user_id, kind, source, coins, remaining, payment_id, transaction_id)
-        VALUES (extra_id, original.user_id, 'paid', 'restoration', extra, extra, original.payment_id, posted.id);
+        INSERT INTO coinpurse.grants (id, user_id, kind, source, coins, remaining, payment_id, rank, transaction_id)
+        VALUES (extra_id, original.user_id, 'paid', 'restoration', extra, extra, original.payment_id,
+                coalesce((SELECT max(rank) FROM coinpurse.grants
+                           WHERE payment_id = original.payment_id AND kind = 'paid'), 0), posted.id);
     END IF;
     PERFORM coinpurse.plan_next(original.user_id);
     outcome := 'posted';

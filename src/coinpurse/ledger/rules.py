@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,6 +20,8 @@ MAXIMUM_KEY = 255
 MAXIMUM_DESCRIPTION = 1000
 MAXIMUM_METADATA = 8192
 MAXIMUM_TTL_SECONDS = 366 * 24 * 3600
+# A null character in JSON; not the text of a backslash and `u0000`.
+NULL_CHARACTER = re.compile(r"(?<!\\)(\\\\)*\\u0000")
 
 GrantKind = Literal["paid", "bonus"]
 
@@ -147,7 +150,10 @@ class Explanation:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """A wallet that does not agree with its rows. what: which sum. wallet, rows: the two figures."""
+    """A wallet that does not agree with its rows. what: which figure. wallet, rows: the two that differ.
+
+    Where `what` names rows that are wrong, wallet says how many and rows is 0.
+    """
 
     user_id: str
     what: str
@@ -170,15 +176,20 @@ def require_key(key: object, *, field: str = "key") -> str:
     return key
 
 
-def require_description(description: object) -> str:
+def require_description(description: object, *, field: str = "description") -> str:
     """Return the words of a row: 1000 characters at most. Raises InvalidRequest."""
     if not isinstance(description, str) or len(description) > MAXIMUM_DESCRIPTION:
-        raise InvalidRequest(
-            "description", f"must be a text of at most {MAXIMUM_DESCRIPTION} characters"
-        )
+        raise InvalidRequest(field, f"must be a text of at most {MAXIMUM_DESCRIPTION} characters")
     if "\x00" in description or not _is_unicode(description):
-        raise InvalidRequest("description", "must be text without null characters")
+        raise InvalidRequest(field, "must be text without null characters")
     return description
+
+
+def require_moment(moment: object, *, field: str) -> datetime:
+    """Return a date and time that has a time zone. Raises InvalidRequest."""
+    if not isinstance(moment, datetime) or moment.utcoffset() is None:
+        raise InvalidRequest(field, "must be a date and time with a time zone")
+    return moment
 
 
 def metadata_json(metadata: Mapping[str, Any] | None) -> str | None:
@@ -186,18 +197,14 @@ def metadata_json(metadata: Mapping[str, Any] | None) -> str | None:
     if metadata is None:
         return None
     try:
-        text = json.dumps(metadata, allow_nan=False, sort_keys=True)
+        text = json.dumps(metadata, allow_nan=False, sort_keys=True, ensure_ascii=False)
+        size_bytes = len(text.encode())
     except (TypeError, ValueError, RecursionError):
         raise InvalidRequest("metadata", "must be an object that JSON can carry") from None
-    if (
-        not text.startswith("{")
-        or len(text) > MAXIMUM_METADATA
-        or r"\u0000" in text
-        or r"\ud" in text
-    ):
-        raise InvalidRequest(
-            "metadata", f"must be an object of at most {MAXIMUM_METADATA} bytes of text"
-        )
+    if not text.startswith("{") or size_bytes > MAXIMUM_METADATA:
+        raise InvalidRequest("metadata", f"must be an object of at most {MAXIMUM_METADATA} bytes")
+    if NULL_CHARACTER.search(text):
+        raise InvalidRequest("metadata", "must be without null characters")
     return text
 
 

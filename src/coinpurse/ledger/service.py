@@ -7,6 +7,7 @@ raises IdempotencyConflict. Refusals leave the caller's transaction usable.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Literal
 from uuid import UUID
@@ -31,15 +32,14 @@ from coinpurse.ledger.rules import (
     NewGrant,
     Spend,
     Transaction,
+    Wallet,
     digest,
     require_coins,
     require_description,
     require_key,
+    require_moment,
 )
-from coinpurse.ledger.store import get_wallet, list_transactions
 from coinpurse.money import Money
-
-__all__ = ["get_wallet", "list_transactions"]
 
 SpendOrder = Literal["bonus_first", "paid_first"]
 RANKS: dict[SpendOrder, dict[str, int]] = {
@@ -91,8 +91,10 @@ def credit(
     assert grants
     for grant in grants:
         require_coins(grant.coins)
-        if grant.expires_at is not None and grant.expires_at.utcoffset() is None:
-            raise InvalidRequest("expires_at", "must have a time zone")
+        if grant.kind not in RANKS[spend_order]:
+            raise InvalidRequest("kind", "must be paid or bonus")
+        if grant.expires_at is not None:
+            require_moment(grant.expires_at, field="expires_at")
     row = store.credit(
         work,
         grants,
@@ -111,7 +113,7 @@ def credit(
         ),
         type=type_,
         description=require_description(description),
-        source=source,
+        source=require_key(source, field="source"),
         session_id=session_id,
         actor=actor,
     )
@@ -189,11 +191,19 @@ def reverse(
 
 
 def adjust(
-    work: UnitOfWork, user_id: str, coins: int, *, key: str, reason: str, actor: str
+    work: UnitOfWork,
+    user_id: str,
+    coins: int,
+    *,
+    key: str,
+    reason: str,
+    actor: str,
+    spend_order: SpendOrder = "bonus_first",
 ) -> Transaction:
     """Correct a balance by hand: positive adds bonus coins, negative takes what is available."""
     require_coins(abs(coins) if type(coins) is int else coins)
-    if not reason.strip() or not actor.strip():
+    require_key(actor, field="actor")
+    if not require_description(reason, field="reason").strip() or not actor.strip():
         raise InvalidRequest("reason", "an adjustment needs a reason and an actor")
     if coins > 0:
         return credit(
@@ -205,6 +215,7 @@ def adjust(
             source="adjustment",
             description=reason,
             actor=actor,
+            spend_order=spend_order,
         )
     values = {
         **_spend_values(Spend(user_id, -coins, key, reason)),
@@ -227,7 +238,7 @@ def hold(
 
     Raises InsufficientCoins, WalletBlocked and NotFound.
     """
-    if not isinstance(ttl_seconds, int | float) or not 0 < ttl_seconds <= rules.MAXIMUM_TTL_SECONDS:
+    if type(ttl_seconds) not in (int, float) or not 0 < ttl_seconds <= rules.MAXIMUM_TTL_SECONDS:
         raise InvalidRequest(
             "ttl_seconds", f"must be more than 0 and at most {rules.MAXIMUM_TTL_SECONDS}"
         )
@@ -243,7 +254,9 @@ def hold(
     )
     posted = _posted(work, row, user_id, key)
     assert posted.hold_id is not None
-    return store.get_hold(work, posted.hold_id, created=posted.created)
+    found = store.get_hold(work, posted.hold_id, created=posted.created)
+    # A repeat is answered as the first call was, whatever became of the hold.
+    return replace(found, state="open", captured=0)
 
 
 def capture(
@@ -329,6 +342,19 @@ def give_back(
     return _posted(work, row, str(transaction_id), key)
 
 
+def get_wallet(work: UnitOfWork, user_id: str) -> Wallet:
+    """Return the wallet, after what is due in it was settled; one that has no row is empty."""
+    return store.get_wallet(work, require_key(user_id, field="user_id"))
+
+
+def list_transactions(
+    work: UnitOfWork, user_id: str, *, before: int | None, limit: int
+) -> list[Transaction]:
+    """Return the user's rows, newest first. before: only rows with a smaller id."""
+    require_key(user_id, field="user_id")
+    return store.list_transactions(work, user_id, before=before, limit=limit)
+
+
 def sweep_due(work: UnitOfWork, *, most: int = 500) -> int:
     """Time out holds and expire grants whose time has come; returns how many wallets were settled."""
     row = store.call(work, store.SWEEP, most=most)
@@ -338,10 +364,8 @@ def sweep_due(work: UnitOfWork, *, most: int = 500) -> int:
 
 def explain(work: UnitOfWork, user_id: str, *, at: datetime | None = None) -> Explanation:
     """Return the balance at a moment (now by default) with its causes."""
+    moment = datetime.now(UTC) if at is None else require_moment(at, field="at")
     get_wallet(work, user_id)
-    moment = at or datetime.now(UTC)
-    if moment.utcoffset() is None:
-        raise InvalidRequest("at", "must have a time zone")
     position = LARGEST_ID if at is None else store.position_at(work, user_id, moment)
     sums = store.sums_at(work, user_id, position)
     before = None if at is None else position + 1

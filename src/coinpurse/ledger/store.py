@@ -33,7 +33,7 @@ SPEND = f"""
 SPEND_MANY = f"""
     SELECT {FULL_RESULT} FROM coinpurse.spend_many(
         %(users)s::text[], %(coins)s::bigint[], %(keys)s::text[], %(digests)s::bytea[], %(descriptions)s::text[],
-        %(metadatas)s::jsonb[]) AS r
+        %(metadatas)s::jsonb[]) AS r ORDER BY r.item
 """
 REVERSE = f"""
     SELECT {FULL_RESULT} FROM coinpurse.reverse(
@@ -56,7 +56,7 @@ CLAW_BACK = f"""
         %(user_id)s, %(payment_id)s, %(coins)s, %(forgiving)s, %(key)s, %(digest)s, %(type)s, %(description)s) AS r
 """
 GIVE_BACK = f"""
-    SELECT {RESULT} FROM coinpurse.give_back(%(transaction_id)s, %(key)s, %(digest)s, %(description)s) AS r
+    SELECT {FULL_RESULT} FROM coinpurse.give_back(%(transaction_id)s, %(key)s, %(digest)s, %(description)s) AS r
 """
 SWEEP = "SELECT coinpurse.sweep_due(%(most)s) AS settled"
 
@@ -105,19 +105,35 @@ COUNT_WALLETS = "SELECT count(*) AS wallets FROM coinpurse.wallets"
 VERIFY = """
     WITH sums AS (
         SELECT user_id, sum(coins)::bigint AS coins, sum(held)::bigint AS held, sum(frozen)::bigint AS frozen,
-               sum(debt)::bigint AS debt
-          FROM coinpurse.transactions WHERE user_id > %(after)s AND user_id <= %(last)s GROUP BY user_id
+               sum(debt)::bigint AS debt, count(*) FILTER (WHERE balance_after <> balance) AS broken
+          FROM (SELECT *, sum(coins) OVER (PARTITION BY user_id ORDER BY id) AS balance
+                  FROM coinpurse.transactions WHERE user_id > %(after)s AND user_id <= %(last)s) AS chain
+         GROUP BY user_id
+    ), moved AS (
+        SELECT grant_id AS id, sum(touched.coins)::bigint AS coins
+          FROM coinpurse.transactions AS t, unnest(t.grant_ids, t.grant_coins) AS touched (grant_id, coins)
+         WHERE user_id > %(after)s AND user_id <= %(last)s AND type NOT IN ('hold', 'freeze', 'release')
+         GROUP BY grant_id
     ), kept AS (
         SELECT user_id, sum(remaining)::bigint AS remaining, sum(held)::bigint AS held,
-               sum(frozen)::bigint AS frozen
-          FROM coinpurse.grants WHERE user_id > %(after)s AND user_id <= %(last)s AND NOT exhausted GROUP BY user_id
+               sum(frozen)::bigint AS frozen,
+               count(*) FILTER (WHERE remaining <> coalesce(moved.coins, 0)) AS changed
+          FROM coinpurse.grants AS g LEFT JOIN moved USING (id)
+         WHERE user_id > %(after)s AND user_id <= %(last)s GROUP BY user_id
+    ), open AS (
+        SELECT user_id, sum(coins)::bigint AS held
+          FROM coinpurse.holds WHERE user_id > %(after)s AND user_id <= %(last)s AND state = 'open' GROUP BY user_id
     ), figures AS (
         SELECT w.user_id, what, wallet, rows
-          FROM coinpurse.wallets AS w LEFT JOIN sums USING (user_id) LEFT JOIN kept USING (user_id),
+          FROM coinpurse.wallets AS w LEFT JOIN sums USING (user_id) LEFT JOIN kept USING (user_id)
+               LEFT JOIN open USING (user_id),
                LATERAL (VALUES ('balance against transactions', w.balance, coalesce(sums.coins, 0)),
                                ('balance against grants', w.balance + w.debt, coalesce(kept.remaining, 0)),
                                ('held against transactions', w.held, coalesce(sums.held, 0)),
+                               ('grants that are not what their transactions left', coalesce(kept.changed, 0), 0),
+                               ('transactions that break the chain', coalesce(sums.broken, 0), 0),
                                ('held against grants', w.held, coalesce(kept.held, 0)),
+                               ('held against open holds', w.held, coalesce(open.held, 0)),
                                ('frozen against transactions', w.frozen, coalesce(sums.frozen, 0)),
                                ('frozen against grants', w.frozen, coalesce(kept.frozen, 0)),
                                ('debt against transactions', w.debt, coalesce(sums.debt, 0))) AS f (what, wallet, rows)

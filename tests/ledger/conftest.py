@@ -1,0 +1,53 @@
+"""What the ledger's tests share: a database for many examples, direct SQL, a purse without Stripe."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+from hypothesis import HealthCheck, settings
+
+from coinpurse.db import Database
+from tests.conftest import TEMPLATE, _of_database
+
+# HYPOTHESIS_PROFILE=long looks for rare faults for as long as it takes.
+for name, examples in (("ci", 520), ("long", 20_000)):
+    settings.register_profile(
+        f"ledger_{name}",
+        max_examples=examples,
+        stateful_step_count=40 if name == "ci" else 80,
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+    )
+PROFILE = settings.get_profile(
+    "ledger_long" if os.environ.get("HYPOTHESIS_PROFILE") == "long" else "ledger_ci"
+)
+
+
+@pytest.fixture(scope="session")
+def profile() -> settings:
+    """How long property tests of the ledger look."""
+    return PROFILE
+
+
+@pytest.fixture(scope="session")
+def shared_database(server_address: str) -> Iterator[Database]:
+    """One database for all examples of a worker; each example has users of its own."""
+    name = f"test_{secrets.token_hex(6)}"
+    with psycopg.connect(server_address, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")
+    opened = Database(_of_database(server_address, name), threads=4)
+    yield opened
+    opened.close()
+    with psycopg.connect(server_address, autocommit=True) as connection:
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def sql(database_url: str) -> Iterator[psycopg.Connection]:
+    """Somebody else's connection to the same database, in autocommit mode."""
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        yield connection
