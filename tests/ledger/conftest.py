@@ -10,7 +10,9 @@ import psycopg
 import pytest
 from hypothesis import HealthCheck, settings
 
+from coinpurse import Coinpurse
 from coinpurse.db import Database
+from coinpurse.settings import Settings
 from tests.conftest import TEMPLATE, _of_database
 
 # HYPOTHESIS_PROFILE=long looks for rare faults for as long as it takes.
@@ -51,3 +53,24 @@ def sql(database_url: str) -> Iterator[psycopg.Connection]:
     """Somebody else's connection to the same database, in autocommit mode."""
     with psycopg.connect(database_url, autocommit=True) as connection:
         yield connection
+
+
+def make_purse(database_url: str, **changes: object) -> Coinpurse:
+    """A purse that never meets Stripe."""
+    return Coinpurse(
+        settings=Settings(
+            stripe_secret_key="sk_test_unused",
+            stripe_webhook_secret="whsec_unused",
+            secret_key=secrets.token_hex(32),
+            database_url=database_url,
+            **changes,
+        )
+    )
+
+
+@pytest.fixture
+def purse(database_url: str) -> Iterator[Coinpurse]:
+    """Coinpurse without Flask and without a sandbox."""
+    made = make_purse(database_url)
+    yield made
+    made.database.close()
