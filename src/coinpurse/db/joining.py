@@ -58,8 +58,10 @@ def join(connection: HostConnection) -> UnitOfWork:
 
 @dataclass
 class _Watched:
+    """One transaction of a host, with the promises of all works that joined it, in their order."""
+
     xid: str
-    promises: list[Promise]
+    promises: list[Promise] = field(default_factory=list)
     since: float = field(default_factory=time.monotonic)
 
 
@@ -73,7 +75,7 @@ class CommitWatcher:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._lock = threading.Lock()
-        self._watched: list[_Watched] = []
+        self._watched: dict[str, _Watched] = {}
         self._thread: threading.Thread | None = None
 
     def watch(self, work: UnitOfWork) -> None:
@@ -89,7 +91,7 @@ class CommitWatcher:
         row = work.row("SELECT CAST(pg_current_xact_id() AS text) AS xid")
         assert row is not None
         with self._lock:
-            self._watched.append(_Watched(row.xid, promises))
+            self._watched.setdefault(row.xid, _Watched(row.xid)).promises.extend(promises)
             if self._thread is None:
                 self._thread = threading.Thread(
                     target=self._run, name="coinpurse-commits", daemon=True
@@ -99,29 +101,30 @@ class CommitWatcher:
     def _run(self) -> None:
         while True:
             with self._lock:
-                waiting = list(self._watched)
+                waiting = list(self._watched.values())
                 if not waiting:
                     self._thread = None
                     return
             for watched in waiting:
                 if self._is_over(watched):
                     with self._lock:
-                        self._watched.remove(watched)
+                        del self._watched[watched.xid]
             time.sleep(POLL_SECONDS)
 
     def _is_over(self, watched: _Watched) -> bool:
         if time.monotonic() - watched.since > LONGEST_TRANSACTION_SECONDS:
             log.warning("commit.not_seen", promises=len(watched.promises))
             return True
+        promises = list(watched.promises)
         try:
             with self._database.unit_of_work() as work:
-                row = work.row(OUTCOME, xid=watched.xid, ids=[id_ for id_, _ in watched.promises])
+                row = work.row(OUTCOME, xid=watched.xid, ids=[id_ for id_, _ in promises])
         except psycopg.OperationalError:
             return False  # Asked again when the server is back.
         assert row is not None
-        if row.status == "in progress":
+        if row.status == "in progress" or len(promises) < len(watched.promises):
             return False
-        for id_, act in watched.promises:
+        for id_, act in promises:
             if id_ in row.kept or (id_ is None and row.status == "committed"):
                 act()
         return True
