@@ -9,6 +9,7 @@ from functools import cached_property
 from flask import Flask, current_app, has_app_context
 
 from coinpurse import jobs
+from coinpurse.api_keys import ApiKeys
 from coinpurse.catalog import Catalog, load_catalog
 from coinpurse.db import CommitWatcher, Database, UnitOfWork, require_migrated
 from coinpurse.errors import ConfigurationError, RedirectNotAllowed
@@ -55,6 +56,11 @@ class Services:
         return Purchases(self.database, self.gateway, self.settings.spend_order)
 
     @cached_property
+    def api_keys(self) -> ApiKeys:
+        """The keys of the service API."""
+        return ApiKeys(self.database)
+
+    @cached_property
     def commit_watcher(self) -> CommitWatcher:
         """Fires signals once a host has committed."""
         return CommitWatcher(self.database)
@@ -84,6 +90,7 @@ class Coinpurse(WalletOperations):
 
     user_id: returns the id of the logged-in user as text, or None; default: Flask-Login's current user.
     pages_prefix: where the buyers' pages are mounted in a host; None for the JSON API alone.
+    service_api: whether other backends may call `/api/v1/` with keys.
     Raises ConfigurationError, with the mend, where a setting is missing or wrong.
     """
 
@@ -94,11 +101,13 @@ class Coinpurse(WalletOperations):
         settings: Settings | None = None,
         user_id: UserIdLoader | None = None,
         pages_prefix: str | None = "/coins",
+        service_api: bool = True,
     ) -> None:
         self._given = Services(settings) if settings is not None else None
         self._services = self._given
         self._user_id = user_id
         self._pages_prefix = pages_prefix
+        self._service_api = service_api
         if app is not None:
             self.init_app(app)
 
@@ -111,7 +120,12 @@ class Coinpurse(WalletOperations):
         self._services = self._services or services
         app.extensions["coinpurse"] = self
         app.extensions["coinpurse.services"] = services
-        web.register(app, user_id=self._user_id, pages_prefix=self._pages_prefix)
+        web.register(
+            app,
+            user_id=self._user_id,
+            pages_prefix=self._pages_prefix,
+            service_api=self._service_api,
+        )
 
     @property
     def services(self) -> Services:
@@ -151,6 +165,11 @@ class Coinpurse(WalletOperations):
     def catalog(self) -> Catalog:
         """The packs on sale."""
         return self.services.catalog
+
+    @property
+    def api_keys(self) -> ApiKeys:
+        """The keys with which other backends call the service API."""
+        return self.services.api_keys
 
     @property
     def inbox(self) -> Inbox:

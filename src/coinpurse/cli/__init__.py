@@ -8,7 +8,18 @@ from __future__ import annotations
 import click
 import psycopg
 
-from coinpurse.cli import catalog, database, demo, events, payments, serve, wallet, worker
+from coinpurse.cli import (
+    catalog,
+    database,
+    demo,
+    events,
+    keys,
+    ledger,
+    payments,
+    serve,
+    wallet,
+    worker,
+)
 from coinpurse.errors import CoinpurseError
 
 COULD_NOT_RUN = 2
@@ -43,5 +54,7 @@ for command in (
     events.events,
     payments.payments,
     wallet.wallet,
+    keys.keys,
+    ledger.verify,
 ):
     main.add_command(command)

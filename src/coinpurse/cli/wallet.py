@@ -54,7 +54,9 @@ def show(user_id: str, limit: int, as_json: bool) -> None:
 
 @wallet.command()
 @click.argument("user_id")
-@click.option("--at", type=_Moment(), help="The moment, as 2030-01-31T18:00:00+00:00; default: now.")
+@click.option(
+    "--at", type=_Moment(), help="The moment, as 2030-01-31T18:00:00+00:00; default: now."
+)
 @output.as_json
 def explain(user_id: str, at: datetime | None, as_json: bool) -> None:
     """Show a balance at any moment, and what it is made of."""

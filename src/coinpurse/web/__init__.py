@@ -10,7 +10,16 @@ from collections.abc import Callable
 
 from flask import Flask, current_app
 
-from coinpurse.web import access, language, payment, store, wallet, webhook
+from coinpurse.web import (
+    access,
+    documentation,
+    language,
+    payment,
+    service,
+    store,
+    wallet,
+    webhook,
+)
 
 __all__ = ["register"]
 
@@ -18,13 +27,18 @@ JSON_BLUEPRINTS = (payment.blueprint, webhook.blueprint, wallet.blueprint)
 
 
 def register(
-    app: Flask, *, user_id: Callable[[], str | None] | None, pages_prefix: str | None
+    app: Flask,
+    *,
+    user_id: Callable[[], str | None] | None,
+    pages_prefix: str | None,
+    service_api: bool,
 ) -> None:
     """Add our blueprints to the app. pages_prefix: None leaves the pages out."""
     access.use(app, user_id)
     language.use(app)
     for blueprint in JSON_BLUEPRINTS:
         app.register_blueprint(blueprint)
+    documentation.use(app, service.blueprint if service_api else None)
     # A host's Flask-WTF may have started before us, or start after us; its check runs in the same order.
     with app.app_context():
         _exempt_from_csrf()
@@ -36,9 +50,9 @@ def register(
 def _exempt_from_csrf() -> None:
     """Keep a host's form protection off our JSON routes, which have their own guard.
 
-    That is the content type and the Origin, or Stripe's signature.
+    That is the content type and the Origin, Stripe's signature, or a key.
     """
     csrf = current_app.extensions.get("csrf")
     if csrf is not None:
-        for blueprint in JSON_BLUEPRINTS:
+        for blueprint in (*JSON_BLUEPRINTS, service.blueprint):
             csrf.exempt(blueprint)

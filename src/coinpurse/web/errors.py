@@ -21,10 +21,11 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """How a code is answered. sentence: with the error's facts as %(name)s."""
+    """How a code is answered. sentence: with the error's facts as %(name)s. shown: facts that the answer carries."""
 
     status: int
     sentence: object
+    shown: tuple[str, ...] = ()
 
 
 ANSWERS = {
@@ -44,12 +45,31 @@ ANSWERS = {
     "idempotency_conflict": Answer(
         409, _("This Idempotency-Key was used before with other content; send a new one.")
     ),
+    "insufficient_coins": Answer(
+        402,
+        _("Coins needed: %(needed)s. Coins available: %(available)s."),
+        ("needed", "available", "shortfall"),
+    ),
+    "amount_too_large": Answer(
+        422,
+        _("Coins asked for: %(needed)s. Coins left: %(available)s."),
+        ("needed", "available"),
+    ),
+    "wallet_blocked": Answer(403, _("This wallet may not spend at present.")),
+    "hold_already_resolved": Answer(
+        409, _("These coins are no longer held: they were captured, let go or timed out before.")
+    ),
     "checkout_failed": Answer(502, "Failed to create checkout session"),
     "stripe_unavailable": Answer(
         502, _("Stripe could not be asked. Please try again in a moment.")
     ),
     "database_unavailable": Answer(503, _("The store is busy. Please try again in a moment.")),
     "login_required": Answer(401, _("Please log in first.")),
+    "invalid_key": Answer(401, _("Send a valid key in the header Authorization: Bearer cpk_…")),
+    "missing_scope": Answer(403, _("This key lacks the scope %(scope)s."), ("scope",)),
+    "idempotency_key_required": Answer(
+        400, _("Send the header Idempotency-Key, the same one when you repeat the request.")
+    ),
     "json_required": Answer(
         415, _("Send this request as JSON, with the header Content-Type: application/json.")
     ),
@@ -87,12 +107,23 @@ class RequestRefused(DomainError):
         self.code = code
 
 
-def answer(code: str, **facts: object) -> Response:
-    """Make the JSON answer for a code."""
+def refusal(code: str, **facts: object) -> dict[str, object]:
+    """Return the body that refuses with a code."""
     known = ANSWERS[code]
     sentence = str(known.sentence)
-    response = jsonify(error=sentence % facts if facts else sentence, code=code)
-    response.status_code = known.status
+    return {
+        "error": sentence % facts if facts else sentence,
+        "code": code,
+        **{name: facts[name] for name in known.shown},
+    }
+
+
+def answer(code: str, **facts: object) -> Response:
+    """Make the JSON answer for a code."""
+    response = jsonify(refusal(code, **facts))
+    response.status_code = ANSWERS[code].status
+    if code == "invalid_key":
+        response.headers["WWW-Authenticate"] = "Bearer"
     return response
 
 
@@ -119,11 +150,15 @@ def http_error(error: HTTPException) -> Response:
     return response
 
 
+def code_of(error: DomainError) -> str:
+    """Return the code that an error is answered with."""
+    if error.code == "not_found" and error.facts.get("kind") == "payment":
+        return "payment_not_found"
+    return error.code
+
+
 def _domain_error(error: DomainError) -> Response:
-    code = error.code
-    if code == "not_found" and error.facts.get("kind") == "payment":
-        code = "payment_not_found"
-    return answer(code, **error.facts)
+    return answer(code_of(error), **error.facts)
 
 
 def _gateway_error(error: GatewayError) -> Response:

@@ -18,15 +18,15 @@ MAXIMUM_TEXT = 2048
 IDEMPOTENCY_KEY_LENGTH = 255
 
 
-def read_object() -> dict[str, Any]:
-    """Return the body as an object; numbers with a fraction are Decimals, never floats.
+def read_object(*, fractions: type[Decimal] | type[float] = Decimal) -> dict[str, Any]:
+    """Return the body as an object; numbers with a fraction are Decimals unless floats are asked for.
 
     Raises RequestRefused for anything that is not a JSON object in UTF-8; NaN and Infinity are not JSON.
     """
     try:
         body = json.loads(
             request.get_data(cache=False).decode("utf-8"),
-            parse_float=Decimal,
+            parse_float=fractions,
             parse_constant=_not_json,
         )
     except (ValueError, RecursionError):
@@ -76,13 +76,15 @@ def price(body: dict[str, Any], field: str, currency: str) -> Money:
         ) from None
 
 
-def idempotency_key() -> str | None:
+def idempotency_key(*, most: int = IDEMPOTENCY_KEY_LENGTH) -> str | None:
     """Return the Idempotency-Key header, or None. Raises InvalidRequest."""
     key = request.headers.get("Idempotency-Key")
     if key is None:
         return None
-    if not key.isascii() or not key.isprintable() or not 1 <= len(key) <= IDEMPOTENCY_KEY_LENGTH:
-        raise InvalidRequest("Idempotency-Key", _("must be 1 to 255 printable ASCII characters"))
+    if not key.isascii() or not key.isprintable() or not 1 <= len(key) <= most:
+        raise InvalidRequest(
+            "Idempotency-Key", _("must be 1 to %(most)s printable ASCII characters", most=most)
+        )
     return key
 
 

@@ -1,0 +1,63 @@
+"""`coinpurse keys`."""
+
+from __future__ import annotations
+
+import click
+
+from coinpurse.api_keys import CACHE_SECONDS, SCOPES, ApiKey
+from coinpurse.cli import output
+
+
+@click.group()
+def keys() -> None:
+    """Keys with which other backends call the service API."""
+
+
+@keys.command()
+@click.option("--name", required=True, help="What the key is for, such as the name of a backend.")
+@click.option(
+    "--scope",
+    "scopes",
+    required=True,
+    multiple=True,
+    type=click.Choice(SCOPES),
+    help="What it may do; repeat the option for several.",
+)
+@output.as_json
+def create(name: str, scopes: tuple[str, ...], as_json: bool) -> None:
+    """Make a key and show it, this once."""
+    made = output.purse_of_environment().api_keys.create(name, scopes)
+    if as_json:
+        output.print_json({"key": made.text, **_summary(made.key)})
+        return
+    click.echo(made.text)
+    click.echo("Keep it now: only its digest is stored, and nobody can show it again.", err=True)
+
+
+@keys.command("list")
+@output.as_json
+def list_(as_json: bool) -> None:
+    """List the keys, newest first, also the revoked ones."""
+    found = output.purse_of_environment().api_keys.list_all()
+    output.print_rows([_summary(key) for key in found], as_json=as_json, empty="No keys.")
+
+
+@keys.command()
+@click.argument("prefix")
+def revoke(prefix: str) -> None:
+    """End a key for good, named by its prefix as `keys list` shows it. Safe to repeat."""
+    key = output.purse_of_environment().api_keys.revoke(prefix)
+    click.echo(
+        f"{key.prefix} ({key.name}) is revoked; running servers refuse it within {CACHE_SECONDS:.0f} seconds."
+    )
+
+
+def _summary(key: ApiKey) -> dict[str, object]:
+    return {
+        "name": key.name,
+        "prefix": key.prefix,
+        "scopes": [scope for scope in SCOPES if scope in key.scopes],
+        "created_at": key.created_at,
+        "last_used_at": key.last_used_at,
+        "revoked_at": key.revoked_at,
+    }
