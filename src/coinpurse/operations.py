@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
 from typing import Any, Literal
 
@@ -54,7 +54,7 @@ class WalletOperations:
 
     def wallet(self, user_id: str, *, connection: HostConnection | None = None) -> Wallet:
         """Return what the user has now; somebody never seen has zero coins."""
-        with self._work(connection) as work:
+        with self._statement(connection) as work:
             return ledger.get_wallet(work, user_id)
 
     def credit(
@@ -70,7 +70,7 @@ class WalletOperations:
         connection: HostConnection | None = None,
     ) -> Transaction:
         """Give coins. expires_at: when what is left of them is lost; with a time zone. A debt is repaid first."""
-        with self._work(connection) as work:
+        with self._statement(connection) as work:
             return ledger.credit(
                 work,
                 user_id,
@@ -94,7 +94,7 @@ class WalletOperations:
         """Use coins: the soonest to expire first. Raises InsufficientCoins, WalletBlocked and NotFound."""
         if connection is None and self._group_commit is not None:
             return self._group_commit.spend(Spend(user_id, coins, key, description, metadata))
-        with self._work(connection) as work:
+        with self._statement(connection) as work:
             return ledger.spend(
                 work, user_id, coins, key=key, description=description, metadata=metadata
             )
@@ -105,7 +105,7 @@ class WalletOperations:
         """Apply up to 1000 spends in one call; a result or a refusal for each, in order."""
         if len(spends) > MAXIMUM_BATCH:
             raise InvalidRequest("spends", f"must be at most {MAXIMUM_BATCH}")
-        with self._work(connection) as work:
+        with self._statement(connection) as work:
             return ledger.spend_many(work, spends)
 
     def reverse(
@@ -121,7 +121,7 @@ class WalletOperations:
 
         Raises NotFound and AmountTooLarge.
         """
-        with self._work(connection) as work:
+        with self._statement(connection) as work:
             return ledger.reverse(
                 work, transaction_id, key=key, coins=coins, description=description
             )
@@ -158,14 +158,14 @@ class WalletOperations:
 
         Raises HoldAlreadyResolved, AmountTooLarge and NotFound.
         """
-        with self._work(connection) as work:
+        with self._statement(connection) as work:
             return ledger.capture(work, hold_id, key=key, coins=coins, description=description)
 
     def void(
         self, hold_id: int, *, key: str, connection: HostConnection | None = None
     ) -> Transaction:
         """Let go of held coins. Raises HoldAlreadyResolved and NotFound."""
-        with self._work(connection) as work:
+        with self._statement(connection) as work:
             return ledger.void(work, hold_id, key=key)
 
     def adjust(
@@ -179,16 +179,26 @@ class WalletOperations:
         connection: HostConnection | None = None,
     ) -> Transaction:
         """Correct a balance by hand, up or down; who did it and why stays on the row."""
-        with self._work(connection) as work:
-            return ledger.adjust(work, user_id, coins, key=key, reason=reason, actor=actor)
+        with self._statement(connection) as work:
+            return ledger.adjust(
+                work,
+                user_id,
+                coins,
+                key=key,
+                reason=reason,
+                actor=actor,
+                spend_order=self._spend_order,
+            )
 
     def transactions(
         self, user_id: str, before: int | None = None, limit: int = 50
     ) -> Sequence[Transaction]:
         """Return the user's ledger rows, newest first. before: only rows with a smaller id. limit: 1 to 200."""
-        if not 1 <= limit <= MAXIMUM_PAGE:
+        if type(limit) is not int or not 1 <= limit <= MAXIMUM_PAGE:
             raise InvalidRequest("limit", f"must be from 1 to {MAXIMUM_PAGE}")
-        with self._work(None) as work:
+        if before is not None and type(before) is not int:
+            raise InvalidRequest("before", "must be the id of a transaction")
+        with self._statement(None) as work:
             return ledger.list_transactions(work, user_id, before=before, limit=limit)
 
     def explain(self, user_id: str, at: datetime | None = None) -> Explanation:
@@ -214,3 +224,9 @@ class WalletOperations:
         work = join(connection)
         yield work
         self._commit_watcher.watch(work)
+
+    def _statement(self, connection: HostConnection | None) -> AbstractContextManager[UnitOfWork]:
+        """The same for a call of the kernel: one statement, which is a transaction without our adding one."""
+        if connection is None:
+            return self.database.single_statement()
+        return self._work(connection)

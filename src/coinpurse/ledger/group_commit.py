@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 import psycopg
 
-from coinpurse.db import Database, UnitOfWork
+from coinpurse.db import Database
 from coinpurse.errors import DomainError
 from coinpurse.ledger.rules import Spend, Transaction
 from coinpurse.ledger.service import spend_many
@@ -90,10 +90,9 @@ class GroupCommit:
             with self._lock:
                 while self._queue and len(batch) < LARGEST_BATCH:
                     batch.append(self._queue.popleft())
-            with self._database.connection() as connection:
-                work = UnitOfWork(connection)
+            with self._database.single_statement() as work:
                 results = spend_many(work, [ticket.item for ticket in batch])
-            promises = dict(work.take_promises())
+                promises = dict(work.take_promises())
             for ticket, result in zip(batch, results, strict=True):
                 if isinstance(result, Transaction) and result.created:
                     ticket.promise = promises.get(result.id)

@@ -315,61 +315,74 @@ END $$;
 
 -- Apply many spends, each with its own outcome; those of one wallet in the order given. The wallets are locked in
 -- their own order first, so that crossing batches cannot wait for each other.
--- Wallets whose items are all new and fit into its first grant together are done in sets, with the outcome that one
--- by one they would have; the rest are done one by one.
+-- Wallets whose items are all new and together fit into the first grant are done in sets, with the outcome that
+-- one by one they would have; the rest are done one by one. Items travel in arrays and are joined by index alone:
+-- the planner takes an array of any length for one of ten, and would compare each item with each.
 DROP FUNCTION IF EXISTS coinpurse.spend_many(text[], bigint[], text[], bytea[], text[], jsonb[]);
 CREATE OR REPLACE FUNCTION coinpurse.spend_many(
     wallets_of text[], amounts bigint[], keys text[], digests bytea[], descriptions text[], metadatas jsonb[]
 ) RETURNS TABLE (item bigint, outcome text, needed bigint, available bigint, posted coinpurse.transactions)
 LANGUAGE plpgsql SET search_path = pg_catalog, coinpurse AS $$
 DECLARE
-    easy     text[];
-    givers   bigint[];
-    totals   bigint[];
-    balances bigint[];
+    easy  record;
+    place bigint;
 BEGIN
     PERFORM 1 FROM coinpurse.wallets WHERE user_id = ANY (wallets_of) ORDER BY user_id FOR NO KEY UPDATE;
 
-    WITH wanted AS (
-        SELECT wallet_of, sum(amount)::bigint AS total, bool_or(seen.id IS NOT NULL) AS repeats,
-               count(*) <> count(DISTINCT key) AS doubled
-          FROM unnest(wallets_of, amounts, keys) AS listed (wallet_of, amount, key)
-          LEFT JOIN coinpurse.transactions AS seen ON seen.user_id = wallet_of AND seen.idempotency_key = key
-         GROUP BY wallet_of
-    )
-    SELECT array_agg(wallet_of), array_agg(giver.id), array_agg(total), array_agg(balance)
-      INTO easy, givers, totals, balances
-      FROM wanted JOIN coinpurse.wallets ON user_id = wallet_of,
-           LATERAL (SELECT id, remaining - held - frozen AS free FROM coinpurse.grants
-                     WHERE user_id = wallet_of AND NOT exhausted ORDER BY expires_at, rank, id LIMIT 1) AS giver
-     WHERE NOT repeats AND NOT doubled AND NOT blocked AND next_due_at > now()
-       AND total <= balance - held - frozen AND total <= free;
+    SELECT array_agg(listed.place ORDER BY listed.place) FILTER (WHERE NOT fits) AS hard,
+           array_agg(listed.place ORDER BY listed.place) FILTER (WHERE fits) AS places,
+           array_agg(wallet_of ORDER BY listed.place) FILTER (WHERE fits) AS wallets,
+           array_agg(amount ORDER BY listed.place) FILTER (WHERE fits) AS amounts,
+           array_agg(key ORDER BY listed.place) FILTER (WHERE fits) AS keys,
+           array_agg(content_digest ORDER BY listed.place) FILTER (WHERE fits) AS digests,
+           array_agg(row_description ORDER BY listed.place) FILTER (WHERE fits) AS descriptions,
+           array_agg(row_metadata ORDER BY listed.place) FILTER (WHERE fits) AS metadatas,
+           array_agg(giver.id ORDER BY listed.place) FILTER (WHERE fits) AS givers,
+           array_agg(wallet.balance - so_far ORDER BY listed.place) FILTER (WHERE fits) AS afters
+      INTO easy
+      FROM (SELECT *, bool_or(doubled) OVER of_wallet AS repeats, (sum(amount) OVER of_wallet)::bigint AS total,
+                   (sum(amount) OVER (of_wallet ORDER BY known.place))::bigint AS so_far
+              FROM (SELECT items.*, seen.id IS NOT NULL OR count(*) OVER (PARTITION BY wallet_of, key) > 1 AS doubled
+                      FROM unnest(wallets_of, amounts, keys, digests, descriptions, metadatas) WITH ORDINALITY
+                           AS items (wallet_of, amount, key, content_digest, row_description, row_metadata, place)
+                      LEFT JOIN coinpurse.transactions AS seen ON user_id = wallet_of AND idempotency_key = key
+                   ) AS known
+            WINDOW of_wallet AS (PARTITION BY wallet_of)) AS listed
+      LEFT JOIN coinpurse.wallets AS wallet ON wallet.user_id = wallet_of
+      LEFT JOIN LATERAL (SELECT id, remaining - held - frozen AS free FROM coinpurse.grants
+                          WHERE grants.user_id = wallet_of AND NOT exhausted
+                          ORDER BY expires_at, rank, id LIMIT 1) AS giver ON true,
+           LATERAL (SELECT coalesce(NOT repeats AND NOT blocked AND next_due_at > now() AND total <= free
+                                    AND total <= wallet.balance - wallet.held - wallet.frozen, false)) AS f (fits);
+
     UPDATE coinpurse.grants SET remaining = remaining - total, exhausted = (remaining = total)
-      FROM unnest(givers, totals) AS chosen (giver, total) WHERE id = giver;
-    UPDATE coinpurse.wallets SET balance = balance - total, updated_at = now()
-      FROM unnest(easy, totals) AS chosen (wallet_of, total) WHERE user_id = wallet_of;
+      FROM (SELECT giver, sum(amount)::bigint AS total
+              FROM unnest(easy.givers, easy.amounts) AS taken (giver, amount) GROUP BY giver) AS chosen
+     WHERE id = giver;
+    UPDATE coinpurse.wallets SET balance = last, updated_at = now()
+      FROM (SELECT wallet_of, min(after) AS last
+              FROM unnest(easy.wallets, easy.afters) AS taken (wallet_of, after) GROUP BY wallet_of) AS chosen
+     WHERE user_id = wallet_of;
+    -- Rows get their ids in the order of their items.
     RETURN QUERY
-        WITH items AS (
-            SELECT listed.*, giver, before - sum(amount) OVER (PARTITION BY wallet_of ORDER BY place) AS after
-              FROM unnest(wallets_of, amounts, keys, digests, descriptions, metadatas) WITH ORDINALITY
-                   AS listed (wallet_of, amount, key, content_digest, row_description, row_metadata, place)
-              JOIN unnest(easy, givers, balances) AS chosen (wallet_of, giver, before) USING (wallet_of)
-        ), made AS (
-            INSERT INTO coinpurse.transactions AS t (user_id, type, coins, balance_after, description, idempotency_key,
-                                                     digest, grant_ids, grant_coins, metadata)
+        WITH made AS (
+            INSERT INTO coinpurse.transactions AS t (user_id, type, coins, balance_after, description,
+                                                     idempotency_key, digest, grant_ids, grant_coins, metadata)
             SELECT wallet_of, 'usage', -amount, after, row_description, key, content_digest, ARRAY[giver],
                    ARRAY[-amount], row_metadata
-              FROM items ORDER BY place
+              FROM unnest(easy.wallets, easy.amounts, easy.keys, easy.digests, easy.descriptions, easy.metadatas,
+                          easy.givers, easy.afters) WITH ORDINALITY
+                   AS items (wallet_of, amount, key, content_digest, row_description, row_metadata, giver, after, nth)
+             ORDER BY nth
             RETURNING t AS made
         )
-        SELECT place, 'posted', NULL::bigint, NULL::bigint, made
-          FROM items JOIN made ON (made).user_id = wallet_of AND (made).idempotency_key = key;
+        SELECT easy.places[row_number() OVER (ORDER BY (made).id)], 'posted', NULL::bigint, NULL::bigint, made
+          FROM made;
 
-    FOR one IN 1 .. cardinality(wallets_of) LOOP
-        CONTINUE WHEN wallets_of[one] = ANY (easy);
-        RETURN QUERY SELECT one::bigint, alone.*
-                       FROM coinpurse.spend(wallets_of[one], amounts[one], keys[one], digests[one],
-                                            descriptions[one], metadatas[one]) AS alone;
+    FOREACH place IN ARRAY coalesce(easy.hard, '{}') LOOP
+        RETURN QUERY SELECT place, alone.*
+                       FROM coinpurse.spend(wallets_of[place], amounts[place], keys[place], digests[place],
+                                            descriptions[place], metadatas[place]) AS alone;
     END LOOP;
 END $$;
 
