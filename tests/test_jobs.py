@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import psycopg
 import pytest
@@ -11,6 +14,12 @@ import pytest
 from coinpurse import Coinpurse, jobs
 from coinpurse.db import Database
 from coinpurse.settings import Settings
+
+
+def run_alone(work: Coroutine[Any, Any, None]) -> None:
+    """Run a coroutine in a thread of its own: a browser test before may have left its loop in this one."""
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(asyncio.run, work).result()
 
 
 def test_tasks_of_one_application_stay_its_own(database_url: str) -> None:
@@ -24,7 +33,7 @@ def test_tasks_of_one_application_stay_its_own(database_url: str) -> None:
             for registered in worker.periodic_registry.periodic_tasks.values():
                 assert registered.task.blueprint is worker
 
-    asyncio.run(defer_each())
+    run_alone(defer_each())
 
     with psycopg.connect(database_url) as connection:
         found = connection.execute("SELECT task_name FROM coinpurse.procrastinate_jobs").fetchall()
@@ -45,7 +54,7 @@ def test_every_task_runs_in_the_worker(purse: Coinpurse) -> None:
                 wait=False, install_signal_handlers=False, additional_context={"purse": purse}
             )
 
-    asyncio.run(run())
+    run_alone(run())
 
     with purse.database.unit_of_work() as work:
         states = {
