@@ -10,6 +10,7 @@ import click
 
 from coinpurse.accounts import Accounts
 from coinpurse.cli import output
+from coinpurse.extension import Coinpurse
 from coinpurse.ledger import Explanation, GrantStory, Transaction
 
 
@@ -39,9 +40,8 @@ def wallet() -> None:
 def show(user_id: str, limit: int, as_json: bool) -> None:
     """Show a user's balance and latest transactions. USER_ID may be an account's e-mail address."""
     purse = output.purse_of_environment()
-    account = Accounts(purse.database).find_by_email(user_id) if "@" in user_id else None
-    found = purse.wallet(account.user_id if account else user_id)
-    user_id = found.user_id
+    user_id = _known_user(purse, user_id)
+    found = purse.wallet(user_id)
     rows = [_summary(row) for row in purse.transactions(user_id, limit=min(limit, 200))]
     if as_json:
         output.print_json({**asdict(found), "available": found.available, "transactions": rows})
@@ -59,8 +59,9 @@ def show(user_id: str, limit: int, as_json: bool) -> None:
 )
 @output.as_json
 def explain(user_id: str, at: datetime | None, as_json: bool) -> None:
-    """Show a balance at any moment, and what it is made of."""
-    found = output.purse_of_environment().explain(user_id, at=at)
+    """Show a balance at any moment, and what it is made of. USER_ID may be an account's e-mail address."""
+    purse = output.purse_of_environment()
+    found = purse.explain(_known_user(purse, user_id), at=at)
     if as_json:
         output.print_json(asdict(found))
         return
@@ -83,9 +84,13 @@ def explain(user_id: str, at: datetime | None, as_json: bool) -> None:
 def adjust(
     user_id: str, coins: int, reason: str, actor: str, key: str | None, as_json: bool
 ) -> None:
-    """Correct a balance by hand: add COINS bonus coins, or take them where COINS is negative."""
-    row = output.purse_of_environment().adjust(
-        user_id,
+    """Correct a balance by hand: add COINS bonus coins, or take them where COINS is negative.
+
+    USER_ID may be an account's e-mail address.
+    """
+    purse = output.purse_of_environment()
+    row = purse.adjust(
+        _known_user(purse, user_id),
         coins,
         key=key or f"adjustment:{secrets.token_hex(16)}",
         reason=reason,
@@ -98,6 +103,12 @@ def adjust(
     click.echo(
         f"{row.coins:+} coins for {user_id}, balance {row.balance_after} (transaction {row.id}){state}"
     )
+
+
+def _known_user(purse: Coinpurse, given: str) -> str:
+    """Return the id of the account with this e-mail address, else what was given."""
+    account = Accounts(purse.database).find_by_email(given) if "@" in given else None
+    return account.user_id if account else given
 
 
 def _sentence(found: Explanation) -> str:
