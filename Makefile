@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 CLI := .tools/node_modules/.bin/stripe
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format translations constraints stripe-cli clean
+.PHONY: help demo test bench bench-quick lint format translations constraints stripe-cli clean
 
 help:  ## List the targets.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -18,6 +18,12 @@ demo: $(VENV)/demo.stamp  ## Run the store with a sandbox for Stripe on http://1
 
 test: $(VENV)/dev.stamp  ## Set everything up and run all tests.
 	$(BIN)/python -m pytest -n auto --cov --cov-report=term
+
+bench: $(VENV)/dev.stamp  ## Measure speed beside PostgreSQL itself: a quarter of an hour, 6 GB of disk for a while.
+	$(BIN)/python -m benchmarks
+
+bench-quick: $(VENV)/dev.stamp  ## The same, small: a minute, for a first impression.
+	$(BIN)/python -m benchmarks --quick
 
 lint: $(VENV)/dev.stamp  ## Check form, types, the direction of imports.
 	$(BIN)/ruff check
