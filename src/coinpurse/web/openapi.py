@@ -24,6 +24,7 @@ def marked(text: str) -> str:
 
 
 _ = marked
+KEPT_METADATA = _("Kept with the transaction; at most 8 KiB as JSON.")
 
 
 def or_null(schema: Schema) -> Schema:

@@ -21,6 +21,7 @@ from coinpurse.ledger.rules import (
     metadata_json,
 )
 from coinpurse.web.language import gettext as _
+from coinpurse.web.openapi import KEPT_METADATA
 
 # The ledger's own keys (`purchase:…`) live beside those of callers, who therefore get a prefix.
 KEY_PREFIX = "api:"
@@ -204,7 +205,7 @@ metadata = Field(
     {
         "type": "object",
         "additionalProperties": True,
-        "description": f"Kept with the transaction; at most {MAXIMUM_METADATA} bytes as JSON.",
+        "description": KEPT_METADATA,
     },
 )
 
