@@ -102,6 +102,7 @@ NEXT_WALLETS = """
       FROM (SELECT user_id FROM coinpurse.wallets WHERE user_id > %(after)s ORDER BY user_id LIMIT %(limit)s) AS page
 """
 COUNT_WALLETS = "SELECT count(*) AS wallets FROM coinpurse.wallets"
+# Nearly every row touches one grant, which is read without opening its arrays: half the time.
 VERIFY = """
     WITH sums AS (
         SELECT user_id, sum(coins)::bigint AS coins, sum(held)::bigint AS held, sum(frozen)::bigint AS frozen,
@@ -110,10 +111,15 @@ VERIFY = """
                   FROM coinpurse.transactions WHERE user_id > %(after)s AND user_id <= %(last)s) AS chain
          GROUP BY user_id
     ), moved AS (
-        SELECT grant_id AS id, sum(touched.coins)::bigint AS coins
-          FROM coinpurse.transactions AS t, unnest(t.grant_ids, t.grant_coins) AS touched (grant_id, coins)
-         WHERE user_id > %(after)s AND user_id <= %(last)s AND type NOT IN ('hold', 'freeze', 'release')
-         GROUP BY grant_id
+        SELECT grant_id AS id, sum(coins)::bigint AS coins
+          FROM (SELECT grant_ids[1] AS grant_id, grant_coins[1] AS coins, type
+                  FROM coinpurse.transactions
+                 WHERE user_id > %(after)s AND user_id <= %(last)s AND cardinality(grant_ids) = 1
+                 UNION ALL
+                SELECT touched.grant_id, touched.coins, type
+                  FROM coinpurse.transactions AS t, unnest(t.grant_ids, t.grant_coins) AS touched (grant_id, coins)
+                 WHERE user_id > %(after)s AND user_id <= %(last)s AND cardinality(grant_ids) > 1) AS touched
+         WHERE type NOT IN ('hold', 'freeze', 'release') GROUP BY grant_id
     ), kept AS (
         SELECT user_id, sum(remaining)::bigint AS remaining, sum(held)::bigint AS held,
                sum(frozen)::bigint AS frozen,
