@@ -21,6 +21,7 @@ from coinpurse.ledger import (
     Wallet,
 )
 from coinpurse.ledger.group_commit import GroupCommit
+from coinpurse.ledger.rules import require_callers_key
 
 MAXIMUM_PAGE = 200
 MAXIMUM_BATCH = 1000
@@ -75,7 +76,7 @@ class WalletOperations:
                 work,
                 user_id,
                 [NewGrant(kind, coins, expires_at=expires_at)],
-                key=key,
+                key=require_callers_key(key),
                 source=source,
                 description=description,
                 spend_order=self._spend_order,
@@ -184,7 +185,7 @@ class WalletOperations:
                 work,
                 user_id,
                 coins,
-                key=key,
+                key=require_callers_key(key),
                 reason=reason,
                 actor=actor,
                 spend_order=self._spend_order,

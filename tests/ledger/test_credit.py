@@ -9,9 +9,9 @@ from typing import Any
 import psycopg
 import pytest
 
-from coinpurse import ledger
+from coinpurse import Coinpurse, ledger
 from coinpurse.db import Database
-from coinpurse.errors import IdempotencyConflict
+from coinpurse.errors import AmountTooLarge, IdempotencyConflict, InvalidRequest
 from coinpurse.ledger import NewGrant, Transaction
 from coinpurse.money import Money
 
@@ -161,3 +161,30 @@ def test_transactions_are_listed_newest_first_and_paged(database: Database) -> N
         rest = ledger.list_transactions(work, "ada", before=first[-1].id, limit=10)
 
     assert [row.id for row in [*first, *rest]] == ids[::-1]
+
+
+@pytest.mark.parametrize("key", ["purchase:1", "refund:re_1", "dispute:du_1"])
+def test_a_caller_cannot_take_the_place_of_the_store_s_own_keys(purse: Coinpurse, key: str) -> None:
+    purse.credit("ada", 10, key="welcome")
+
+    for attempt in (
+        lambda: purse.credit("ada", 1, key=key),
+        lambda: purse.spend("ada", 1, key=key),
+        lambda: purse.hold("ada", 1, key=key),
+        lambda: purse.adjust("ada", 1, key=key, reason="because", actor="eve"),
+        lambda: purse.adjust("ada", -1, key=key, reason="because", actor="eve"),
+    ):
+        with pytest.raises(InvalidRequest, match="the store's own"):
+            attempt()
+
+    assert purse.wallet("ada").balance == 10
+
+
+def test_a_wallet_takes_no_more_than_json_can_carry(purse: Coinpurse) -> None:
+    purse.credit("ada", 2**53 - 2, key="most")
+
+    with pytest.raises(AmountTooLarge) as refused:
+        purse.credit("ada", 2, key="more")
+
+    assert refused.value.facts == {"needed": 2, "available": 1}
+    assert purse.credit("ada", 1, key="last").balance_after == 2**53 - 1

@@ -12,7 +12,7 @@
 --   no_wallet, no_hold, no_transaction    there is none
 --   blocked        the wallet may not spend
 --   resolved       the hold was captured, voided or timed out before
---   too_much       more than was held, or than is left to reverse (`available`)
+--   too_much       more than was held, than is left to reverse, or than the wallet can take (`available`)
 --
 -- now() is the time of the transaction: a clock that goes backwards delays an expiry and does nothing worse.
 
@@ -175,6 +175,7 @@ END $$;
 -- Add coins that came together. A debt is repaid first, out of the last of the new grants backwards.
 -- new_grants: [{"kind", "coins", "amount_minor", "currency", "rank", "expires_at"}, …].
 DROP FUNCTION IF EXISTS coinpurse.credit(text, text, bytea, text, text, text, jsonb, bigint, text, uuid, text);
+DROP FUNCTION IF EXISTS coinpurse.credit(text, text, bytea, text, text, text, jsonb, bigint, text, uuid, text, text);
 CREATE OR REPLACE FUNCTION coinpurse.credit(
     wallet_of       text,
     key             text,
@@ -189,10 +190,14 @@ CREATE OR REPLACE FUNCTION coinpurse.credit(
     of_session      text DEFAULT NULL,
     acting          text DEFAULT NULL,
     OUT outcome     text,
+    OUT needed      bigint,
+    OUT available   bigint,
     OUT posted      coinpurse.transactions
 )
 LANGUAGE plpgsql SET search_path = pg_catalog, coinpurse AS $$
 DECLARE
+    -- What JSON carries exactly: 2^53 - 1.
+    fullest CONSTANT bigint := 9007199254740991;
     wallet coinpurse.wallets;
     ids    bigint[];
     sizes  bigint[];
@@ -214,6 +219,12 @@ BEGIN
            sum((given ->> 'coins')::bigint)
       INTO ids, sizes, total
       FROM jsonb_array_elements(new_grants) WITH ORDINALITY AS listed (given, place);
+    IF total > fullest - wallet.balance THEN
+        outcome := 'too_much';
+        needed := total;
+        available := fullest - wallet.balance;
+        RETURN;
+    END IF;
     repaid := least(wallet.debt, total);
     owed := repaid;
     rests := sizes;

@@ -23,6 +23,9 @@ MAXIMUM_TTL_SECONDS = 366 * 24 * 3600
 # A null character in JSON; not the text of a backslash and `u0000`.
 NULL_CHARACTER = re.compile(r"(?<!\\)(\\\\)*\\u0000")
 
+# Keys that the product makes itself; a caller's must not take their place.
+RESERVED_KEYS = ("purchase:", "refund:", "dispute:")
+
 GrantKind = Literal["paid", "bonus"]
 
 
@@ -174,6 +177,16 @@ def require_key(key: object, *, field: str = "key") -> str:
     if not isinstance(key, str) or not 1 <= len(key) <= MAXIMUM_KEY or not key.isprintable():
         raise InvalidRequest(field, f"must be 1 to {MAXIMUM_KEY} printable characters")
     return key
+
+
+def require_callers_key(key: object) -> str:
+    """Return a key that a caller chose. Raises InvalidRequest for one that the product itself would use."""
+    known = require_key(key)
+    if known.startswith(RESERVED_KEYS):
+        raise InvalidRequest(
+            "key", f"must not begin with {known.partition(':')[0]}:, which is the store's own"
+        )
+    return known
 
 
 def require_description(description: object, *, field: str = "description") -> str:

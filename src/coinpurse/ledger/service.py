@@ -34,6 +34,7 @@ from coinpurse.ledger.rules import (
     Transaction,
     Wallet,
     digest,
+    require_callers_key,
     require_coins,
     require_description,
     require_key,
@@ -183,7 +184,7 @@ def reverse(
         store.REVERSE,
         transaction_id=_known_id(transaction_id, "transaction"),
         coins=None if coins is None else require_coins(coins),
-        key=require_key(key),
+        key=require_callers_key(key),
         digest=digest("reverse", transaction_id, coins),
         description=require_description(description),
     )
@@ -247,7 +248,7 @@ def hold(
         store.HOLD,
         user_id=require_key(user_id, field="user_id"),
         coins=require_coins(coins),
-        key=require_key(key),
+        key=require_callers_key(key),
         digest=digest("hold", coins),
         ttl_seconds=float(ttl_seconds),
         description=require_description(description),
@@ -395,7 +396,7 @@ def _spend_values(item: Spend) -> dict[str, Any]:
     return {
         "user_id": require_key(item.user_id, field="user_id"),
         "coins": require_coins(item.coins),
-        "key": require_key(item.key),
+        "key": require_callers_key(item.key),
         "digest": digest("spend", item.coins, metadata),
         "description": require_description(item.description),
         "metadata": metadata,
@@ -415,7 +416,7 @@ def _resolve(
         store.RESOLVE,
         hold_id=_known_id(hold_id, "hold"),
         coins=coins,
-        key=require_key(key),
+        key=require_callers_key(key),
         digest=content,
         description=description and require_description(description),
     )

@@ -22,7 +22,7 @@ RESULT = f"r.outcome, {POSTED}"
 FULL_RESULT = f"r.needed, r.available, {RESULT}"
 
 CREDIT = f"""
-    SELECT {RESULT} FROM coinpurse.credit(
+    SELECT {FULL_RESULT} FROM coinpurse.credit(
         %(user_id)s, %(key)s, %(digest)s, %(type)s, %(description)s, %(source)s, %(grants)s, %(amount_minor)s,
         %(currency)s, %(payment_id)s, %(session_id)s, %(actor)s) AS r
 """
