@@ -108,7 +108,9 @@ def _serving(url: str, server: Server) -> Iterator[str]:
             stderr=log,
         )
     try:
-        _wait_until_ready(origin, process)
+        if not _is_ready(origin, process):
+            output = (server.folder / "serve.log").read_text(encoding="utf-8", errors="replace")
+            raise SystemExit(f"coinpurse serve did not become ready:\n{output[-2000:]}")
         yield origin
     finally:
         process.terminate()
@@ -119,13 +121,13 @@ def _serving(url: str, server: Server) -> Iterator[str]:
             process.wait()
 
 
-def _wait_until_ready(origin: str, process: subprocess.Popen[bytes]) -> None:
+def _is_ready(origin: str, process: subprocess.Popen[bytes]) -> bool:
+    """Wait until the server answers, or has ended."""
     deadline = time.monotonic() + 60
-    while True:
-        assert process.poll() is None, "serve ended"
+    while process.poll() is None and time.monotonic() < deadline:
         try:
             with urllib.request.urlopen(f"{origin}/healthz", timeout=5):  # noqa: S310  Our own.
-                return
+                return True
         except URLError:
-            assert time.monotonic() < deadline, "serve did not become ready"
-        time.sleep(0.1)
+            time.sleep(0.1)
+    return False

@@ -25,7 +25,7 @@ class Plan:
 
 
 FULL = Plan(
-    seconds=6,
+    seconds=5,
     repeats=5,
     calls=1500,
     wallets=1000,
@@ -84,9 +84,12 @@ def alternate(
 
 
 def calls_per_second(
-    call: Callable[[random.Random], int], *, threads: int, seconds: float
+    call: Callable[[random.Random, int], int], *, threads: int, seconds: float
 ) -> float:
-    """Call from many threads until the time is over. call: returns how many things it did."""
+    """Call from many threads until the time is over.
+
+    call: takes its thread's source of chance and number; returns how many things it did.
+    """
     done = [0] * threads
     failures: list[BaseException] = []
     started = threading.Barrier(threads + 1)
@@ -97,7 +100,7 @@ def calls_per_second(
         started.wait()
         try:
             while time.perf_counter() < end:
-                done[place] += call(choice)
+                done[place] += call(choice, place)
         except BaseException as error:  # noqa: BLE001  Raised below, in the thread that measures.
             failures.append(error)
 

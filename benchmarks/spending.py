@@ -37,7 +37,7 @@ def rows(server: Server, url: str, plan: Plan) -> Iterator[Row]:
         )
 
     def single(of: Coinpurse, threads: int, wallets: int = plan.wallets) -> float:
-        def call(choice: random.Random) -> int:
+        def call(choice: random.Random, _thread: int) -> int:
             user = f"user-{choice.randint(1, wallets)}"
             of.spend(user, 1, key=_key(choice), description="A spell")
             return 1
@@ -45,8 +45,12 @@ def rows(server: Server, url: str, plan: Plan) -> Iterator[Row]:
         return calls_per_second(call, threads=threads, seconds=plan.seconds)
 
     def batches() -> float:
-        def call(choice: random.Random) -> int:
-            users = (f"user-{choice.randint(1, plan.wallets)}" for _ in range(BATCH))
+        # Each thread has wallets of its own, as workers of a usage log have: batches that share wallets
+        # wait for each other to the end.
+        share = plan.wallets // BATCH_THREADS
+
+        def call(choice: random.Random, thread: int) -> int:
+            users = (f"user-{share * thread + choice.randint(1, share)}" for _ in range(BATCH))
             items = [Spend(user, 1, _key(choice), "A spell") for user in users]
             done = purse.spend_many(items)
             assert all(isinstance(result, Transaction) for result in done)
