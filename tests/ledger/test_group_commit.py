@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import Any
 
 import psycopg
@@ -207,56 +209,20 @@ class Stopped(BaseException):
     """What a server raises in a thread that is to stop."""
 
 
-def interrupt(thread_id: int) -> None:
-    import ctypes
+@contextmanager
+def stopped_after(seconds: float) -> Iterator[None]:
+    """Interrupt the main thread once, as a server's time limit does."""
 
-    assert (
-        ctypes.pythonapi.PyThreadState_SetAsyncExc(
-            ctypes.c_ulong(thread_id), ctypes.py_object(Stopped)
-        )
-        == 1
-    )
+    def stop(*_: object) -> None:
+        raise Stopped
 
-
-@pytest.mark.parametrize("who", ["leader", "others"])
-def test_a_caller_that_is_stopped_strands_nobody(
-    database: Database, eventually: Callable[..., Any], who: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    credit(database, 100)
-    group = GroupCommit(database)
-    results: dict[str, Any] = {}
-    stop_leader = who == "leader"
-
-    def spend(key: str) -> None:
-        try:
-            results[key] = group.spend(Spend("ada", 1, key))
-        except BaseException as error:  # noqa: BLE001
-            results[key] = error
-
-    with Gate(database) as gate:
-        threads = [threading.Thread(target=spend, args=["leader"])]
-        threads[0].start()
-        eventually(lambda: group._free_leads == 0)
-        eventually(lambda: _waiting(database))
-        threads += [threading.Thread(target=spend, args=[f"k{n}"]) for n in range(6)]
-        for thread in threads[1:]:
-            thread.start()
-        eventually(lambda: len(group._queue) == 6)
-        victim = threads[0] if stop_leader else threads[1]
-        assert victim.ident is not None
-        interrupt(victim.ident)
-        gate.open()
-        for thread in threads:
-            thread.join(30)
-            assert not thread.is_alive()
-
-    after = group.spend(Spend("ada", 1, "after"))
-    assert after.created
-    stopped = [key for key, result in results.items() if isinstance(result, Stopped)]
-    assert set(stopped) <= {"leader" if stop_leader else "k0"}
-    others = [result for key, result in results.items() if key not in stopped]
-    assert all(isinstance(result, Transaction | psycopg.OperationalError) for result in others)
-    verified(database)
+    before = signal.signal(signal.SIGALRM, stop)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
 
 
 def _waiting(database: Database) -> bool:
@@ -270,36 +236,51 @@ def _waiting(database: Database) -> bool:
         )
 
 
-def test_a_waiting_caller_that_is_interrupted_gives_up_its_place(database: Database) -> None:
-    """As the signal of a server's time limit does it: inside the wait of the main thread."""
-    import signal
-
+def test_a_waiting_caller_that_is_interrupted_gives_up_its_place(
+    database: Database, eventually: Callable[..., Any]
+) -> None:
     credit(database, 100)
     group = GroupCommit(database)
 
-    def stop(*_: object) -> None:
-        raise Stopped
+    with Gate(database) as gate, ThreadPoolExecutor(4) as pool:
+        leading = pool.submit(group.spend, Spend("ada", 1, "leading"))
+        eventually(lambda: _waiting(database))
+        with stopped_after(0.2), pytest.raises(Stopped):
+            group.spend(Spend("ada", 1, "interrupted"))
+        assert not group._queue
+        later = pool.submit(group.spend, Spend("ada", 1, "later"))
+        gate.open()
+        assert leading.result(30).created
+        assert later.result(30).created
 
-    before = signal.signal(signal.SIGALRM, stop)
-    try:
-        with Gate(database) as gate, ThreadPoolExecutor(4) as pool:
-            leading = pool.submit(group.spend, Spend("ada", 1, "leading"))
-            while group._free_leads:
-                time.sleep(0.001)
-            while not _waiting(database):
-                time.sleep(0.001)
-            signal.setitimer(signal.ITIMER_REAL, 0.2)
-            with pytest.raises(Stopped):
-                group.spend(Spend("ada", 1, "interrupted"))
-            assert not group._queue
-            later = pool.submit(group.spend, Spend("ada", 1, "later"))
-            gate.open()
-            assert leading.result(30).created
-            assert later.result(30).created
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
     assert group.spend(Spend("ada", 1, "interrupted")).created
+    verified(database)
+
+
+def test_a_leader_that_is_interrupted_strands_nobody(
+    database: Database, eventually: Callable[..., Any]
+) -> None:
+    credit(database, 100)
+    group = GroupCommit(database)
+    queued: list[Any] = []
+
+    def join_the_queue() -> None:
+        eventually(lambda: group._free_leads == 0)
+        queued.extend(pool.submit(group.spend, Spend("ada", 1, f"k{n}")) for n in range(6))
+
+    with Gate(database) as gate, ThreadPoolExecutor(8) as pool:
+        joining = pool.submit(join_the_queue)
+        with stopped_after(1), pytest.raises(Stopped):
+            group.spend(Spend("ada", 1, "leader"))
+        joining.result(30)
+        gate.open()
+        for call in queued:
+            assert call.result(30).created
+
+    group.spend(Spend("ada", 1, "leader"))
+    with database.unit_of_work() as work:
+        assert ledger.get_wallet(work, "ada").balance == 100 - 7
+    verified(database)
 
 
 def test_a_new_leader_that_is_interrupted_passes_the_lead_on(database: Database) -> None:
