@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from flask import Flask, Response, redirect, request
+from flask.globals import request_ctx
 from werkzeug.exceptions import HTTPException
 from werkzeug.middleware.proxy_fix import ProxyFix
 
@@ -62,13 +63,19 @@ def create_app(settings: Settings | None = None) -> Flask:
 def _lead_to_the_base_url() -> Response | None:
     """Keep a visitor of `localhost` on one host: the cookie of the other is lost on the way back from Stripe."""
     base_url = access.current_purse().settings.base_url
-    if request.method != "GET" or origin_of(request.host_url) == base_url:
+    if (
+        request.method != "GET"
+        or request.path.startswith(("/api/", "/healthz", "/readyz"))
+        or origin_of(request.host_url) == base_url
+    ):
         return None
     return redirect(base_url + request.full_path.rstrip("?"))  # type: ignore[return-value]
 
 
 def _refuse(error: HTTPException) -> Response | HTTPException:
     """Answer what no blueprint answers: unknown addresses, wrong methods and errors of our own."""
+    if request_ctx.url_adapter is None:
+        return error  # The Host header itself is wrong: no page of ours has an address there.
     return errors.http_error(error) if request.path.startswith("/api/") else pages.refuse(error)
 
 

@@ -691,3 +691,54 @@ def test_attempts_end_and_the_event_stays(
 
     assert purse.inbox.process(event.id).state == "processed"
     assert purse.wallet("ada").balance == 1200
+
+
+def test_an_event_of_another_mode_than_its_object_is_foreign(
+    deliverer: Deliverer, paid_events: dict[str, dict[str, Any]], purse: Coinpurse
+) -> None:
+    assert deliverer.send({**paid_events[COMPLETED], "livemode": True}).status_code == 200
+
+    assert purse.wallet("ada").balance == 0
+
+
+def test_a_session_of_another_payment_lands_in_review(
+    deliverer: Deliverer,
+    paid_events: dict[str, dict[str, Any]],
+    open_checkout: Callable[..., str],
+    purse: Coinpurse,
+    database_url: str,
+) -> None:
+    other = open_checkout()
+    event = json.loads(json.dumps(paid_events[COMPLETED]))
+    event["data"]["object"]["id"] = other
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        connection.execute(
+            "UPDATE coinpurse.payment_sessions SET session_id = NULL WHERE session_id <> %s",
+            [other],
+        )
+
+    deliverer.send(event)
+
+    (payment,) = purse.all_payments(in_review=True)
+    assert payment.session_id is None
+    assert purse.wallet("ada").balance == 0
+
+
+def test_one_unreadable_event_does_not_stop_the_sweep(
+    deliverer: Deliverer,
+    paid_events: dict[str, dict[str, Any]],
+    purse: Coinpurse,
+    database_url: str,
+) -> None:
+    event = paid_events[COMPLETED]
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        for id_, payload in (("evt_0", "[]"), (event["id"], json.dumps(event))):
+            connection.execute(
+                "INSERT INTO coinpurse.stripe_events (id, type, object_id, livemode, event_at, payload, state,"
+                " next_attempt_at) VALUES (%s, %s, '', false, now(), %s, 'received', now())",
+                [id_, event["type"], payload],
+            )
+
+    assert purse.inbox.process_due() == 2
+
+    assert purse.wallet("ada").balance == 1200

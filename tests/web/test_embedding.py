@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import time
 
 import pytest
 from flask import Flask, request
@@ -125,3 +126,26 @@ def _config(settings: Settings) -> dict[str, object]:
         "STRIPE_API_BASE": settings.stripe_api_base,
         "DATABASE_URL": settings.database_url.get_secret_value(),
     }
+
+
+def test_a_host_header_that_cannot_be_is_refused_plainly(settings: Settings) -> None:
+    app = create_app(settings)
+
+    assert app.test_client().post("/login", headers={"Host": "x" * 3000}).status_code == 400
+    app.extensions["coinpurse"].database.close()
+
+
+@pytest.mark.parametrize("field", ["email", "password"])
+def test_a_text_that_would_take_long_to_bring_into_form_is_not(
+    settings: Settings, field: str
+) -> None:
+    app = create_app(settings)
+    body = {"email": "ada@example.com", "password": "wrong horse", field: "\u0300\u0316" * 40_000}
+    started = time.process_time()
+
+    answer = app.test_client().post("/api/auth/login", json=body, headers=ORIGIN)
+
+    assert answer.status_code in (401, 422)
+    # Two seconds for what took minutes: no measurement, only the difference between the two.
+    assert time.process_time() - started < 10
+    app.extensions["coinpurse"].database.close()

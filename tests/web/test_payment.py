@@ -13,6 +13,7 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from coinpurse import Coinpurse
+from coinpurse.errors import InvalidRequest
 from tests.conftest import Sandbox, as_user
 
 URL = "/api/payment/create-checkout-session"
@@ -443,3 +444,44 @@ def test_the_statement_is_a_csv_file(buyer: FlaskClient, sandbox: Sandbox) -> No
 def test_unsupported_methods_are_answered_in_json(buyer: FlaskClient) -> None:
     response = buyer.delete(URL)
     assert response.status_code == 405
+
+
+def test_a_null_address_is_one_left_out(buyer: FlaskClient) -> None:
+    assert order(buyer, success_url=None, cancel_url=None).status_code == 200
+
+
+def test_a_host_without_our_pages_gives_its_own_addresses(purse: Coinpurse) -> None:
+    app = Flask("bare")
+    bare = Coinpurse(settings=purse.settings, user_id=lambda: "ada", pages_prefix=None)
+    bare.init_app(app)
+    client = as_user(app, "ada")
+
+    assert order(client).status_code == 200
+    assert order(client, success_url=...).status_code == 422
+    bare.database.close()
+
+
+def test_a_failed_checkout_is_opened_by_its_key_once_stripe_is_back(
+    buyer: FlaskClient, purse: Coinpurse, sandbox: Sandbox
+) -> None:
+    sandbox.post("faults", kind="rate_limit", probability=1.0, path="/v1/checkout/sessions")
+    assert order(buyer, headers={"Idempotency-Key": "click-1"}).status_code == 502
+    sandbox.clear_faults()
+
+    assert order(buyer, headers={"Idempotency-Key": "click-1"}).status_code == 200
+
+    (payment,) = purse.payments("ada")
+    assert (payment.status, payment.failure_reason) == ("pending", None)
+
+
+@pytest.mark.parametrize("user_id", ["x" * 201, "a\u00a0b", "a\nb"], ids=["long", "space", "line"])
+def test_an_id_that_could_not_be_credited_cannot_buy(purse: Coinpurse, user_id: str) -> None:
+    with pytest.raises(InvalidRequest, match="user_id"):
+        purse.start_checkout(
+            user_id,
+            pack="chest",
+            success_url="https://yourapp.com/s",
+            cancel_url="https://yourapp.com/c",
+        )
+
+    assert purse.all_payments() == []

@@ -13,6 +13,8 @@ from coinpurse.errors import InvalidEmail, UnacceptablePassword
 
 MINIMUM_PASSWORD = 8
 MAXIMUM_PASSWORD = 1024
+# The longest address that mail can reach has 254.
+MAXIMUM_EMAIL = 320
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,9 @@ def normalise_email(text: str) -> str:
 
     The part before the @ keeps its case for mail; accounts are unique without regard to it.
     """
+    # The length comes first: what follows takes its square.
+    if len(text) > MAXIMUM_EMAIL:
+        raise InvalidEmail("This is not an e-mail address.")
     try:
         return validate_email(text.strip(), check_deliverability=False).normalized
     except EmailNotValidError:
@@ -42,7 +47,12 @@ def normalise_email(text: str) -> str:
 
 
 def normalise_password(password: str) -> str:
-    """Return the password in one Unicode form: keyboards write the same characters differently."""
+    """Return the password in one Unicode form: keyboards write the same characters differently.
+
+    One that is too long comes back as it is: to bring it into form takes the square of its length.
+    """
+    if len(password) > MAXIMUM_PASSWORD:
+        return password
     return unicodedata.normalize("NFKC", password)
 
 

@@ -25,6 +25,8 @@ from coinpurse.settings import Settings
 
 PORT = click.IntRange(1, 65535)
 START_SECONDS = 60
+# Ctrl-C, a service's stop, a closed terminal.
+ENDS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 STOP_SECONDS = 15
 
 console = Console()
@@ -33,7 +35,10 @@ console = Console()
 @click.command()
 @click.option("--port", type=PORT, default=5000, show_default=True, help="The store's.")
 @click.option("--sandbox-port", type=PORT, default=12111, show_default=True, help="The sandbox's.")
-def demo(port: int, sandbox_port: int) -> None:
+@click.option(
+    "--use-database-url", is_flag=True, help="Use DATABASE_URL, which gets a demo account."
+)
+def demo(port: int, sandbox_port: int, use_database_url: bool) -> None:
     """Run the store with a sandbox for Stripe: no account, no network, no real money.
 
     With STRIPE_SECRET_KEY set to a test key, Stripe itself takes the sandbox's place.
@@ -43,6 +48,11 @@ def demo(port: int, sandbox_port: int) -> None:
     # The box with the addresses stays in sight; set the level to see every step.
     os.environ.setdefault("COINPURSE_LOG_LEVEL", "WARNING")
     logs.configure()
+    if Settings().database_url is not None and not use_database_url:
+        raise ConfigurationError(
+            "DATABASE_URL is set, and the demo makes an account with a known password. Unset it, or confirm"
+            " with --use-database-url that the database may have one."
+        )
     _require_free_port(port, "give another with --port")
     sandbox_url = None
     if Settings().stripe_secret_key is None:
@@ -51,7 +61,7 @@ def demo(port: int, sandbox_port: int) -> None:
     settings = Settings()
     with ExitStack() as stack:
         # From here on Ctrl-C and SIGTERM both end the demo by way of this stack.
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in ENDS:
             signal.signal(number, _interrupt)
         try:
             _start(stack, settings, base_url, sandbox_url)
@@ -166,6 +176,8 @@ def _require_free_port(port: int, mend: str) -> None:
 
 
 def _interrupt(_signal: int, _frame: FrameType | None) -> None:
+    for number in ENDS:
+        signal.signal(number, signal.SIG_IGN)  # What was started is stopped in peace.
     raise KeyboardInterrupt
 
 

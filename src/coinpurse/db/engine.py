@@ -19,6 +19,8 @@ from coinpurse.settings import Settings
 OLDEST_POSTGRESQL = 150000
 # How long a caller waits where the server gives no further connection.
 WAIT_SECONDS = 10.0
+# How long a statement waits for a row that somebody else keeps, a host's open transaction for one.
+LOCK_SECONDS = 15
 
 
 class Database:
@@ -39,6 +41,7 @@ class Database:
             max_size=2 * threads,
             max_idle=300,
             timeout=WAIT_SECONDS,
+            configure=_limit_waiting,
             open=False,
             name="coinpurse",
         )
@@ -115,6 +118,11 @@ def require_usable(conninfo: str) -> None:
             raise ConfigurationError(
                 f"DATABASE_URL: the server is PostgreSQL {version}; 15 or newer is needed."
             )
+
+
+def _limit_waiting(connection: psycopg.Connection[Any]) -> None:
+    connection.execute(f"SET lock_timeout = '{LOCK_SECONDS}s'")
+    connection.commit()
 
 
 def _is_open(connection: psycopg.Connection[Any]) -> bool:

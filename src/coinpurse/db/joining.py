@@ -121,6 +121,9 @@ class CommitWatcher:
                 row = work.row(OUTCOME, xid=watched.xid, ids=[id_ for id_, _ in promises])
         except psycopg.OperationalError:
             return False  # Asked again when the server is back.
+        except psycopg.Error:
+            log.exception("commit.not_asked", promises=len(watched.promises))
+            return True
         assert row is not None
         if row.status == "in progress" or len(promises) < len(watched.promises):
             return False

@@ -6,10 +6,11 @@ import traceback
 from collections.abc import Callable
 from datetime import UTC, datetime
 
+import psycopg
 import structlog
 
 from coinpurse.db import Database, UnitOfWork
-from coinpurse.errors import NotFound, RetryLater
+from coinpurse.errors import CoinpurseError, NotFound, RetryLater
 from coinpurse.inbox import store
 from coinpurse.inbox.rules import (
     PARKED_TYPES,
@@ -92,7 +93,11 @@ class Inbox:
         with self._database.unit_of_work() as work:
             ids = store.due(work, limit=limit)
         for event_id in ids:
-            self.process(event_id)
+            try:
+                self.process(event_id)
+            except (CoinpurseError, psycopg.Error) as error:
+                # The others are owed their attempt too; this one is still due.
+                log.exception("event.not_attempted", event_id=event_id, error=type(error).__name__)
         return len(ids)
 
     def find(self, event_id: str) -> StoredEvent | None:
@@ -137,7 +142,9 @@ class Inbox:
         )
         if at is not None:
             self._schedule_retry(work, stored.id, at)
-        log.error(
+        # An event that came before its row is no fault, and most often another application's.
+        report = log.warning if isinstance(error, RetryLater) else log.error
+        report(
             "event.failed",
             event_id=stored.id,
             type=stored.type,
@@ -167,6 +174,8 @@ def _act(
     expected, read = REPORTS[event.type]
     if not isinstance(about, expected):
         raise TypeError(f"a {event.type} event is about a {type(about).__name__}")
+    if about.livemode != event.livemode:
+        return "foreign", "the event and its object are of different modes"
     fulfilment = fulfil(work, read(about), spend_order=spend_order)
     if fulfilment.payment is None:
         return "foreign", "about a payment that is not ours"

@@ -19,11 +19,13 @@ from coinpurse.errors import (
     Forbidden,
     GatewayError,
     IdempotencyConflict,
+    InvalidRequest,
     LedgerInvariantBroken,
     NotFound,
     RetryLater,
 )
 from coinpurse.ledger import NewGrant, SpendOrder, Transaction
+from coinpurse.ledger.rules import require_key
 from coinpurse.money import Money
 from coinpurse.ports import CheckoutParameters, StripeGateway
 from coinpurse.purchases import store
@@ -42,6 +44,8 @@ __all__ = ["all_payments", "payments_of"]
 # How often one payment is looked up at Stripe, whoever asks for its status and however often.
 CHECK_INTERVAL_SECONDS = 3.0
 CONFLICT = 409
+# What Stripe takes as a session's reference.
+LONGEST_REFERENCE = 200
 
 log = structlog.get_logger()
 
@@ -99,6 +103,10 @@ class Purchases:
         locale: the language of Stripe's page; None lets Stripe choose.
         Raises CheckoutFailed (the row ends failed) and IdempotencyConflict.
         """
+        if len(require_key(user_id, field="user_id")) > LONGEST_REFERENCE:
+            raise InvalidRequest(
+                "user_id", f"must be at most {LONGEST_REFERENCE} characters to buy"
+            )
         price = pack.prices[currency]
         payment_id = new_id()
         parameters = _parameters(payment_id, user_id, pack, price, success_url, cancel_url, locale)
@@ -130,7 +138,8 @@ class Purchases:
     def _open(self, payment: Payment) -> StartedCheckout:
         if payment.session_id is not None and payment.checkout_url is not None:
             return StartedCheckout(payment.id, payment.session_id, payment.checkout_url)
-        if payment.status != "pending":
+        # One that failed is asked for again: Stripe may be back, and its key keeps the session one.
+        if payment.status not in ("pending", "failed"):
             raise CheckoutFailed("This checkout could not be opened.", payment_id=str(payment.id))
         checkout = CheckoutParameters(
             parameters=payment.stripe_parameters, idempotency_key=f"checkout:{payment.id}"
@@ -244,7 +253,9 @@ def fulfil(
     )
     transaction = None
     if report.signal in (Signal.PAID, Signal.FREE):
-        reason = objection(payment, report)
+        reason = _other_s_session(work, payment, report) or objection(payment, report)
+        if reason is not None:
+            changed = replace(changed, session_id=payment.session_id)
         if reason is None:
             transaction = _credit(work, changed, spend_order)
             changed = replace(
@@ -280,6 +291,16 @@ def _find_locked(work: UnitOfWork, report: Report) -> Payment | None:
         found = store.find_by_session(work, report.session_id)
         return store.lock(work, found.id) if found else None
     return None
+
+
+def _other_s_session(work: UnitOfWork, payment: Payment, report: Report) -> str | None:
+    """Say so where the report's session is that of another payment of ours."""
+    if payment.session_id is not None or report.session_id is None:
+        return None
+    other = store.find_by_session(work, report.session_id)
+    if other is None:
+        return None
+    return f"paid through {report.session_id}, which is the session of payment {other.id}"
 
 
 def _for_review(payment: Payment, reason: str) -> Payment:

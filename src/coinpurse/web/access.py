@@ -36,8 +36,9 @@ def current_purse() -> Coinpurse:
 
 def current_user_id() -> str | None:
     """The logged-in user's id as text, or None."""
-    load: Callable[[], str | None] = current_app.extensions["coinpurse.user_id"]
-    return load()
+    load: Callable[[], object] = current_app.extensions["coinpurse.user_id"]
+    user_id = load()
+    return None if user_id is None else str(user_id)
 
 
 def login_required(view: Callable[Parameters, Result]) -> Callable[Parameters, Result]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from flask import request
@@ -29,7 +29,7 @@ def read_object(*, fractions: type[Decimal] | type[float] = Decimal) -> dict[str
             parse_float=fractions,
             parse_constant=_not_json,
         )
-    except (ValueError, RecursionError):
+    except (ValueError, RecursionError, InvalidOperation):
         raise RequestRefused("invalid_json") from None
     if not isinstance(body, dict):
         raise RequestRefused("invalid_json")

@@ -39,13 +39,15 @@ def create_checkout_session() -> Response:
             coins=json_requests.whole_number(body, "coins", least=1),
             bonus=json_requests.whole_number(body, "bonus", least=0, default=0),
         )
-    success_url, cancel_url = default_urls()
+    if body.get("success_url") is None or body.get("cancel_url") is None:
+        defaults = zip(("success_url", "cancel_url"), default_urls(), strict=True)
+        body |= {field: url for field, url in defaults if body.get(field) is None}
     started = purse.start_checkout(
         required_user_id(),
         pack=pack.sku,
         currency=currency,
-        success_url=json_requests.text(body, "success_url", default=success_url),
-        cancel_url=json_requests.text(body, "cancel_url", default=cancel_url),
+        success_url=json_requests.text(body, "success_url"),
+        cancel_url=json_requests.text(body, "cancel_url"),
         key=json_requests.idempotency_key(),
         locale=stripe_locale(),
     )
