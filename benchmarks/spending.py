@@ -12,7 +12,7 @@ from coinpurse import Coinpurse
 from coinpurse.ledger import Spend, Transaction
 
 BATCH = 500
-BATCH_THREADS = 2
+BATCH_THREADS = 4
 ONE_WALLET_THREADS = 16
 
 

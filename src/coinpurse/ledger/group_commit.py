@@ -19,8 +19,8 @@ from coinpurse.ledger.rules import Spend, Transaction
 from coinpurse.ledger.service import spend_many
 
 LARGEST_BATCH = 128
-# How long a leader waits for those of the batch before, who were told a moment ago and may spend again. Without it
-# batches of all and of one alternate, and every second commit is for one spend.
+# How long at most a leader waits until as many have queued as the batch before had: those were told a moment ago
+# and may spend again. Without it batches of all and of one alternate, and every second commit is for one spend.
 GATHERING_SECONDS = 0.001
 
 
@@ -92,8 +92,9 @@ class GroupCommit:
         """Apply the leader's spend and what is queued, wake its callers and pass the lead on."""
         batch = [leader]
         try:
-            if 1 + len(self._queue) < self._latest_size // 2:
-                time.sleep(GATHERING_SECONDS)
+            until = time.monotonic() + GATHERING_SECONDS
+            while 1 + len(self._queue) < self._latest_size and time.monotonic() < until:
+                time.sleep(GATHERING_SECONDS / 10)
             with self._lock:
                 while self._queue and len(batch) < LARGEST_BATCH:
                     batch.append(self._queue.popleft())
