@@ -227,7 +227,7 @@ class WalletOperations:
         self._commit_watcher.watch(work)
 
     def _statement(self, connection: HostConnection | None) -> AbstractContextManager[UnitOfWork]:
-        """The same for a call of the kernel: one statement, which is a transaction without our adding one."""
+        """The same for calls whose statements are each whole by themselves: no BEGIN and COMMIT around them."""
         if connection is None:
             return self.database.single_statement()
         return self._work(connection)
