@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -72,12 +73,17 @@ class Cli:
         ]
         with log.open("wb") as output:
             process = subprocess.Popen(
-                [str(FOUND), *arguments], env=self._environment, stdout=output, stderr=output
+                [str(FOUND), *arguments],
+                env=self._environment,
+                stdout=output,
+                stderr=output,
+                # The npm package is a wrapper: what it starts is ended with it.
+                start_new_session=True,
             )
         try:
             yield
         finally:
-            process.terminate()
+            os.killpg(process.pid, signal.SIGTERM)
             process.wait(20)
 
 
