@@ -24,6 +24,7 @@ import requests
 from filelock import FileLock
 from flask import Flask, request
 from flask.testing import FlaskClient
+from playwright.sync_api import Browser, sync_playwright
 from pydantic import SecretStr
 
 from coinpurse import Coinpurse
@@ -31,6 +32,15 @@ from coinpurse.db import Database, embedded, upgrade
 from coinpurse.settings import Settings
 
 TEMPLATE = "coinpurse_template"
+CHROMIUM_ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -231,6 +241,18 @@ def _of_database(address: str, name: str) -> str:
     """The same server, another database."""
     facts = {**psycopg.conninfo.conninfo_to_dict(address), "dbname": name}
     return f"postgresql:///?{urlencode({key: str(value) for key, value in facts.items()})}"
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    """The browser, one for each worker: Playwright takes no second one beside it."""
+    path = os.environ.get("CHROMIUM") or shutil.which("chromium")
+    if path is None or not Path(path).exists():
+        pytest.skip("no Chromium: apt-get install chromium, or set CHROMIUM to its path")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=CHROMIUM_ARGUMENTS)
+        yield browser
+        browser.close()
 
 
 @dataclass
