@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol
+from typing import Generic, Protocol, TypeVar
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +51,101 @@ class PaymentIntent:
     decline_message: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Charge:
+    """Stripe's charge, as far as events about it lead to a payment."""
+
+    id: str
+    payment_intent_id: str | None
+    livemode: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Refund:
+    """Stripe's refund: money on its way back. Its money has returned to us once it is failed or canceled.
+
+    payment_intent_id: None for a refund of something that is no payment of ours.
+    """
+
+    id: str
+    status: str
+    amount_minor: int
+    currency: str
+    payment_intent_id: str | None
+    created_at: datetime
+    reason: str | None = None
+    failure_reason: str | None = None
+    metadata: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Dispute:
+    """Stripe's dispute: an inquiry (`warning_…`) or a chargeback.
+
+    amount_minor: what is disputed, in `currency`, the charge's.
+    withdrawn_minor, reinstated_minor: what the bank took and gave back so far, without fees, in the currency of our
+    balance, which may be another one.
+    """
+
+    id: str
+    status: str
+    amount_minor: int
+    currency: str
+    payment_intent_id: str | None
+    livemode: bool
+    created_at: datetime
+    reason: str | None = None
+    withdrawn_minor: int = 0
+    reinstated_minor: int = 0
+    evidence_due_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FraudWarning:
+    """Stripe's early fraud warning: an issuer reports a payment as fraud. No money has moved.
+
+    actionable: a full refund can still come before a dispute.
+    """
+
+    id: str
+    payment_intent_id: str | None
+    actionable: bool
+    fraud_type: str
+    livemode: bool
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class AfterSale:
+    """All that Stripe knows of what came after one payment, as it stands now."""
+
+    refunds: tuple[Refund, ...] = ()
+    disputes: tuple[Dispute, ...] = ()
+    warnings: tuple[FraudWarning, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class BalanceTransaction:
+    """One movement of our balance at Stripe, in the currency of the balance.
+
+    type: Stripe's: charge, payment, refund, payment_refund, refund_failure, adjustment, …
+    source_id: what moved it: a charge, refund or dispute.
+    payment_intent_id: the payment behind the source, where Stripe tells it.
+    """
+
+    id: str
+    type: str
+    reporting_category: str
+    amount_minor: int
+    fee_minor: int
+    currency: str
+    created_at: datetime
+    source_id: str | None = None
+    payment_intent_id: str | None = None
+
+
 # What an event can be about, as far as we read it today.
-StripeObject = CheckoutSession | PaymentIntent
+StripeObject = CheckoutSession | PaymentIntent | Charge | Refund | Dispute | FraudWarning
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +170,19 @@ class StripeEvent:
     api_version: str | None
     payload: str
     object_type: str = ""
+
+
+Listed = TypeVar(
+    "Listed", CheckoutSession, Refund, Dispute, FraudWarning, BalanceTransaction, StripeEvent
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[Listed]):
+    """Part of one of Stripe's lists, newest first. next_cursor: where the next page begins; None after the last."""
+
+    items: tuple[Listed, ...]
+    next_cursor: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +214,31 @@ class StripeGateway(Protocol):
 
     def get_payment_intent(self, payment_intent_id: str) -> PaymentIntent:
         """Fetch a payment intent as it stands now."""
+
+    def get_after_sale(self, payment_intent_id: str) -> AfterSale:
+        """Fetch every refund, dispute and fraud warning of a payment as they stand now."""
+
+    def create_refund(
+        self,
+        payment_intent_id: str,
+        *,
+        amount_minor: int,
+        reason: str | None,
+        metadata: Mapping[str, str],
+        idempotency_key: str,
+    ) -> Refund:
+        """Give money back. A repeat with the same key and content gives the same refund.
+
+        reason: duplicate, fraudulent or requested_by_customer; None for no word of it.
+        """
+
+    def list_page(
+        self, kind: type[Listed], *, since: datetime, cursor: str | None = None
+    ) -> Page[Listed]:
+        """Fetch a page of what was created since a moment, newest first, 100 at most.
+
+        Of StripeEvent: only those that an endpoint of the account has not taken.
+        """
 
     def read_event(self, body: bytes, signature: str | None) -> StripeEvent:
         """Verify a webhook delivery against the configured secrets and read it.

@@ -174,7 +174,7 @@ def _act(
     expected, read = REPORTS[event.type]
     if not isinstance(about, expected):
         raise TypeError(f"a {event.type} event is about a {type(about).__name__}")
-    if about.livemode != event.livemode:
+    if not isinstance(about, CheckoutSession | PaymentIntent) or about.livemode != event.livemode:
         return "foreign", "the event and its object are of different modes"
     fulfilment = fulfil(work, read(about), spend_order=spend_order)
     if fulfilment.payment is None:
