@@ -179,10 +179,16 @@ Listed = TypeVar(
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[Listed]):
-    """Part of one of Stripe's lists, newest first. next_cursor: where the next page begins; None after the last."""
+    """Part of one of Stripe's lists, newest first.
+
+    next_cursor: where the next page begins; None after the last.
+    unreadable_ids: entries that are not among the items because they cannot be read ("" for one without
+    an id). Whoever compares the list with something has not seen them.
+    """
 
     items: tuple[Listed, ...]
     next_cursor: str | None
+    unreadable_ids: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

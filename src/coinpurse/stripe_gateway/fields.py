@@ -98,10 +98,27 @@ class Fields:
             pass
         raise self._unreadable(name, "a time")
 
+    def moment(self, name: str) -> datetime:
+        """A time that is present."""
+        value = self.optional_moment(name)
+        if value is None:
+            raise self._unreadable(name, "a time")
+        return value
+
     def optional_part(self, name: str) -> Fields | None:
         """The JSON object inside this one, None where it is absent or null."""
         value = self._values.get(name)
         return None if value is None else Fields.of(f"{self.kind}.{name}", value)
+
+    def parts(self, name: str) -> list[Fields]:
+        """The JSON objects of a list, without what is none (ids); empty where it is absent or null."""
+        value = self._values.get(name)
+        if value is None:
+            return []
+        if not isinstance(value, list):
+            raise self._unreadable(name, "a list")
+        kind = f"{self.kind}.{name}"
+        return [Fields(kind, entry) for entry in value if isinstance(entry, Mapping)]
 
     def optional_reference(self, name: str) -> str | None:
         """The id of another object, whether Stripe expanded it or not."""

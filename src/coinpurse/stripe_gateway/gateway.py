@@ -5,33 +5,42 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import stripe
 
 from coinpurse.errors import GatewayError
 from coinpurse.ports import (
+    AfterSale,
+    Charge,
     CheckoutParameters,
     CheckoutSession,
     Clock,
+    Dispute,
+    FraudWarning,
+    Listed,
+    Page,
     PaymentIntent,
+    Refund,
     StripeEvent,
     StripeObject,
 )
 from coinpurse.stripe_gateway.client import TIMEOUT_SECONDS, make_client
 from coinpurse.stripe_gateway.events import read_payload
 from coinpurse.stripe_gateway.fields import UnreadableError
+from coinpurse.stripe_gateway.lists import list_of
 from coinpurse.stripe_gateway.readers import read_object
 from coinpurse.stripe_gateway.refusals import refusal, unusable_answer
 from coinpurse.stripe_gateway.signatures import verified_text
 
 if TYPE_CHECKING:
+    from stripe.params import RefundCreateParams
     from stripe.params.checkout import SessionCreateParams
 
 LIVE_KEY = re.compile(r"(?:sk|rk)_live_")
 ID_FORM = re.compile(r"[A-Za-z0-9_]{1,255}")
 
-Wanted = TypeVar("Wanted", CheckoutSession, PaymentIntent)
+Wanted = TypeVar("Wanted", CheckoutSession, PaymentIntent, Charge, Refund, Dispute, FraudWarning)
 
 
 def utc_now() -> datetime:
@@ -96,6 +105,78 @@ class Gateway:
         known = _checked_id(payment_intent_id)
         return self._ask(PaymentIntent, lambda: self._client.v1.payment_intents.retrieve(known))
 
+    def get_charge(self, charge_id: str) -> Charge:
+        """Fetch a charge as it stands now."""
+        known = _checked_id(charge_id)
+        return self._ask(Charge, lambda: self._client.v1.charges.retrieve(known))
+
+    def get_refund(self, refund_id: str) -> Refund:
+        """Fetch a refund as it stands now."""
+        known = _checked_id(refund_id)
+        return self._ask(Refund, lambda: self._client.v1.refunds.retrieve(known))
+
+    def get_dispute(self, dispute_id: str) -> Dispute:
+        """Fetch a dispute as it stands now."""
+        known = _checked_id(dispute_id)
+        return self._ask(Dispute, lambda: self._client.v1.disputes.retrieve(known))
+
+    def get_fraud_warning(self, warning_id: str) -> FraudWarning:
+        """Fetch an early fraud warning as it stands now."""
+        known = _checked_id(warning_id)
+        return self._ask(
+            FraudWarning, lambda: self._client.v1.radar.early_fraud_warnings.retrieve(known)
+        )
+
+    def get_after_sale(self, payment_intent_id: str) -> AfterSale:
+        """Fetch every refund, dispute and fraud warning of a payment as they stand now.
+
+        All or nothing: one that cannot be read is a GatewayError, because coins follow from the whole.
+        """
+        known = _checked_id(payment_intent_id)
+        return AfterSale(
+            refunds=self._list_all(Refund, known),
+            disputes=self._list_all(Dispute, known),
+            warnings=self._list_all(FraudWarning, known),
+        )
+
+    def create_refund(
+        self,
+        payment_intent_id: str,
+        *,
+        amount_minor: int,
+        reason: str | None,
+        metadata: Mapping[str, str],
+        idempotency_key: str,
+    ) -> Refund:
+        """Give money back. A repeat with the same key and content gives the same refund."""
+        # Without a key the SDK would draw one for each call: a repeat would pay twice.
+        assert idempotency_key, "a refund has its key before Stripe is called"
+        parameters: RefundCreateParams = {
+            "payment_intent": _checked_id(payment_intent_id),
+            "amount": amount_minor,
+            "metadata": dict(metadata),
+        }
+        if reason is not None:
+            # Which reasons there are is Stripe's to say; it refuses others.
+            parameters["reason"] = cast("Any", reason)
+        return self._ask(
+            Refund,
+            lambda: self._client.v1.refunds.create(
+                parameters, {"idempotency_key": idempotency_key}
+            ),
+        )
+
+    def list_page(
+        self, kind: type[Listed], *, since: datetime, cursor: str | None = None
+    ) -> Page[Listed]:
+        """Fetch a page of what was created since a moment, newest first, 100 at most.
+
+        An entry that cannot be read does not end the list: it is logged, and the page names it in
+        `unreadable_ids`. Of StripeEvent: those that an endpoint of the account has not taken, of every
+        type; each reads like the snapshot that was or would have been delivered.
+        """
+        return self._list(kind, {"created": {"gte": int(since.timestamp())}}, cursor)
+
     def read_event(self, body: bytes, signature: str | None) -> StripeEvent:
         """Verify a webhook delivery against the configured secrets and read it.
 
@@ -114,23 +195,57 @@ class Gateway:
         return fetch_by_id(self, event.object_id) if fetch_by_id and event.object_id else None
 
     def _ask(self, wanted: type[Wanted], request: Callable[[], stripe.StripeObject]) -> Wanted:
-        """Send one request and read its answer. Raises GatewayError and nothing else.
+        """Send one request and read its answer. Raises GatewayError and nothing else."""
+        return _read_answer(wanted, self._send(request))
+
+    def _list_all(self, kind: type[Listed], payment_intent_id: str) -> tuple[Listed, ...]:
+        """Fetch the whole of a payment's list. Raises GatewayError, also for a part that is unreadable."""
+        found: list[Listed] = []
+        cursor = None
+        while True:
+            page = self._list(kind, {"payment_intent": payment_intent_id}, cursor)
+            if page.unreadable_ids:
+                raise unusable_answer(
+                    f"a {kind.__name__} in a list cannot be read", status=None, request_id=None
+                )
+            found += page.items
+            cursor = page.next_cursor
+            if cursor is None:
+                return tuple(found)
+
+    def _list(
+        self, kind: type[Listed], conditions: Mapping[str, object], cursor: str | None
+    ) -> Page[Listed]:
+        """Fetch and read one page. Raises GatewayError and nothing else."""
+        wanted = list_of(kind)
+        after = None if cursor is None else _checked_id(cursor)
+        asked = wanted.page_parameters(conditions, after)
+        answer = self._send(lambda: wanted.ask(self._client, asked))
+        try:
+            return wanted.read_page(answer.to_dict(for_json=True), after)
+        except UnreadableError as unreadable:
+            raise _unusable(answer, str(unreadable)) from None
+
+    def _send(self, request: Callable[[], stripe.StripeObject]) -> stripe.StripeObject:
+        """Send one request. Raises GatewayError and nothing else.
 
         Errors of the SDK are translated before ours is raised, outside of their handler, so that no
         traceback carries them along with what they know.
         """
         try:
-            answer = request()
+            return request()
         except stripe.StripeError as error:
             failure = refusal(error, self._secret_key)
-        else:
-            return _read_answer(wanted, answer)
         raise failure
 
 
 FETCHERS: Mapping[str, Callable[[Gateway, str], StripeObject]] = {
     "checkout.session": Gateway.get_checkout_session,
     "payment_intent": Gateway.get_payment_intent,
+    "charge": Gateway.get_charge,
+    "refund": Gateway.get_refund,
+    "dispute": Gateway.get_dispute,
+    "radar.early_fraud_warning": Gateway.get_fraud_warning,
 }
 
 
@@ -151,8 +266,12 @@ def _read_answer(wanted: type[Wanted], answer: stripe.StripeObject) -> Wanted:
             return found
     except UnreadableError as unreadable:
         problem = str(unreadable)
+    raise _unusable(answer, problem)
+
+
+def _unusable(answer: stripe.StripeObject, problem: str) -> GatewayError:
     response = answer.last_response
-    raise unusable_answer(
+    return unusable_answer(
         problem,
         status=response.code if response else None,
         request_id=response.request_id if response else None,
