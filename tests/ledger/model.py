@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from uuid import UUID
 
 from coinpurse.errors import (
     AmountTooLarge,
@@ -41,6 +42,8 @@ class ModelGrant:
     number: int
     held: int = 0
     frozen: int = 0
+    taken: int = 0
+    expired: int = 0
     id: int | None = None
 
     @property
@@ -58,6 +61,7 @@ class Row:
     held: int = 0
     frozen: int = 0
     debt: int = 0
+    forgiven: int = 0
     moves: Sequence[tuple[ModelGrant, int]] = ()
     reversed_by: list[Row] = field(default_factory=list)
 
@@ -74,6 +78,19 @@ class ModelHold:
 
 
 @dataclass
+class ModelClaim:
+    """What is asked of a payment's coins, and what was found spent."""
+
+    taking: int
+    freezing: int
+    owing: bool
+    policy: str
+    owed: int = 0
+    forgiven: int = 0
+    blocks: bool = False
+
+
+@dataclass
 class ModelWallet:
     """One user's wallet. `exists` after the first credit."""
 
@@ -84,6 +101,7 @@ class ModelWallet:
     grants: list[ModelGrant] = field(default_factory=list)
     holds: list[ModelHold] = field(default_factory=list)
     rows: list[Row] = field(default_factory=list)
+    claims: dict[UUID, ModelClaim] = field(default_factory=dict)
 
     @property
     def balance(self) -> int:
@@ -115,6 +133,7 @@ class ModelWallet:
             if grant.day <= self.day and grant.free:
                 gone = grant.free
                 grant.remaining -= gone
+                grant.expired += gone
                 self.post("expiry", -gone, moves=[(grant, -gone)])
 
     def touch(self) -> None:
@@ -192,59 +211,85 @@ class ModelWallet:
                 moves.append((grant, part))
         posted = self.post("reversal", wanted, moves=moves)
         row.reversed_by.append(posted)
+        self._follow_all()
         return posted
 
-    def freeze(self, payment: object) -> Row:
-        moves = [(g, g.free) for g in self.grants if g.payment == payment and g.free]
-        for grant, coins in moves:
-            grant.frozen += coins
-        return self.post("freeze", 0, frozen=sum(coins for _, coins in moves), moves=moves)
+    def claim(
+        self, payment: UUID, taking: int, freezing: int, owing: bool, policy: str
+    ) -> Row | None:
+        known = self.claims.setdefault(payment, ModelClaim(0, 0, True, "debt"))
+        known.taking, known.freezing, known.owing, known.policy = taking, freezing, owing, policy
+        return self._follow(payment, known)
 
-    def release(self, payment: object) -> Row:
-        moves = [(g, -g.frozen) for g in self.grants if g.payment == payment and g.frozen]
-        for grant, coins in moves:
-            grant.frozen += coins
-        return self.post("release", 0, frozen=sum(coins for _, coins in moves), moves=moves)
+    def unblock(self) -> Row:
+        self.blocked = False
+        for known in self.claims.values():
+            known.blocks = False
+        return self.post("unblock", 0)
 
-    def claw_back(self, payment: object, coins: int, forgive: bool) -> Row:
-        owed, thawed, moves = coins, 0, []
-        of_payment = [grant for grant in self.grants if grant.payment == payment]
-        for grant in [g for g in of_payment if g.kind == "paid"] + [
-            g for g in of_payment if g.kind == "bonus"
-        ]:
-            part = min(owed, grant.remaining - grant.held)
-            if part:
-                melted = min(part, grant.frozen)
-                grant.frozen -= melted
-                grant.remaining -= part
-                owed -= part
-                thawed += melted
-                moves.append((grant, -part))
-        missing = 0 if forgive else owed
-        self.debt += missing
-        return self.post(
-            "refund", -(coins - owed) - missing, frozen=-thawed, debt=missing, moves=moves
-        )
+    def _follow_all(self) -> None:
+        for payment in sorted(self.claims):
+            self._follow(payment, self.claims[payment])
 
-    def give_back(self, row: Row, payment: object) -> Row:
-        if row.reversed_by:
-            raise Refused(AmountTooLarge, needed=-row.coins, available=0)
-        waived = min(row.debt, self.debt)
-        self.debt -= waived
-        moves = []
-        for grant, took in row.moves:
-            grant.remaining -= took
-            moves.append((grant, -took))
-        if extra := row.debt - waived:
-            ranks = [g.rank for g in self.grants if g.payment == payment and g.kind == "paid"]
-            made = ModelGrant(
-                "paid", max(ranks, default=0), extra, NEVER, payment, len(self.grants)
+    def _follow(self, payment: UUID, known: ModelClaim) -> Row | None:
+        """Undo what the claim did to the grants, and do it again as it is asked now."""
+        before = (self.balance, self.frozen, self.debt, known.forgiven)
+        mine = [grant for grant in self.grants if grant.payment == payment]
+        mine.sort(key=lambda grant: grant.kind == "bonus")
+        had = {id(grant): grant.remaining for grant in mine}
+        for grant in mine:
+            grant.remaining, grant.taken, grant.frozen = grant.remaining + grant.taken, 0, 0
+        take, freeze = known.taking, known.freezing
+        for grant in mine:
+            grant.taken = min(take, grant.remaining - grant.held)
+            grant.remaining -= grant.taken
+            take -= grant.taken
+        for grant in mine:
+            grant.frozen = min(freeze, grant.remaining - grant.held)
+            freeze -= grant.frozen
+        short = max(0, take + freeze * known.owing - sum(grant.expired for grant in mine))
+        moves = [(g, g.remaining - had[id(g)]) for g in mine if g.remaining != had[id(g)]]
+
+        worse = short - known.owed - known.forgiven
+        blocked_before = known.blocks
+        if worse > 0 and known.policy == "forgive":
+            known.forgiven += worse
+        elif worse > 0:
+            known.owed += worse
+            self.debt += worse
+            known.blocks = known.blocks or known.policy == "block"
+        else:
+            pardon = min(known.forgiven, -worse)
+            known.forgiven -= pardon
+            better = -worse - pardon
+            known.owed -= better
+            waived = min(better, self.debt)
+            self.debt -= waived
+            if better > waived:
+                made = ModelGrant("paid", 0, better - waived, NEVER, None, len(self.grants))
+                self.grants.append(made)
+                moves.append((made, made.remaining))
+            known.blocks = known.blocks and known.owed > 0
+        if known.blocks != blocked_before:
+            self.blocked = any(claim.blocks for claim in self.claims.values())
+
+        coins, frozen, debt, forgiven = (
+            now - then
+            for now, then in zip(
+                (self.balance, self.frozen, self.debt, known.forgiven), before, strict=True
             )
-            self.grants.append(made)
-            moves.append((made, extra))
-        posted = self.post("restoration", -row.coins, debt=-waived, moves=moves)
-        row.reversed_by.append(posted)
-        return posted
+        )
+        if not (moves or frozen or debt or forgiven):
+            return None
+        back = coins > 0 or (coins == 0 and frozen < 0)
+        return self.post(
+            "restoration" if back else "refund",
+            coins,
+            frozen=frozen,
+            debt=debt,
+            forgiven=forgiven,
+            moves=moves,
+        )
 
     def _choose(self, coins: int) -> list[tuple[ModelGrant, int]]:
         if coins > self.available:
@@ -267,7 +312,9 @@ class ModelWallet:
             grant.held -= part
             grant.remaining -= taken
             moves.append((grant, -taken))
-        return self.post(type_, -coins, held=-hold.coins, moves=moves)
+        posted = self.post(type_, -coins, held=-hold.coins, moves=moves)
+        self._follow_all()
+        return posted
 
 
 def _order(grant: ModelGrant) -> tuple[int, int, int]:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import pytest
 from hypothesis import settings
@@ -48,12 +48,12 @@ NEW_ROWS = f"""
      WHERE user_id = ANY (%(users)s) AND id > %(after)s ORDER BY id
 """  # noqa: S608  Our own columns.
 GRANTS = """
-    SELECT user_id, id, kind, remaining, held, frozen, exhausted FROM coinpurse.grants
+    SELECT user_id, id, kind, remaining, held, frozen, taken, expired, exhausted FROM coinpurse.grants
      WHERE user_id = ANY (%(users)s) ORDER BY id
 """
 # is_planned: nothing comes due before the wallet says that something does.
 FIGURES = """
-    SELECT user_id, balance, held, frozen, debt,
+    SELECT user_id, balance, held, frozen, debt, blocked,
            (SELECT coalesce(sum(coins), 0) FROM coinpurse.transactions AS t WHERE t.user_id = w.user_id) AS posted,
            (SELECT coalesce(sum(coins), 0) FROM coinpurse.holds AS h
              WHERE h.user_id = w.user_id AND state = 'open') AS open_holds,
@@ -91,7 +91,6 @@ class Posted:
     first: Transaction | Hold
     again: Callable[[str], Transaction | Hold]
     row: Row | None = None
-    payment: UUID | None = None
 
 
 class LedgerMachine(RuleBasedStateMachine):
@@ -104,7 +103,8 @@ class LedgerMachine(RuleBasedStateMachine):
         self.prefix = f"m{next(examples):08}"
         self.users = [f"{self.prefix}{letter}" for letter in "abc"]
         self.wallets = [ModelWallet() for _ in self.users]
-        self.payments = [uuid4(), uuid4()]
+        # A payment is of one user.
+        self.payments = [[uuid4(), uuid4()] for _ in self.users]
         self.keys = map("key-{}".format, itertools.count())
         self.posted: list[Posted] = []
         self.holds: list[tuple[int, int, ModelHold]] = []
@@ -125,7 +125,7 @@ class LedgerMachine(RuleBasedStateMachine):
         self, user: int, new: list[tuple[str, int, int]], payment: int | None, order: Any
     ) -> None:
         wallet = self.wallets[user]
-        of_payment = None if payment is None else self.payments[payment]
+        of_payment = None if payment is None else self.payments[user][payment]
         grants = [
             NewGrant(kind, coins, expires_at=_moment(day, wallet.day))  # type: ignore[arg-type]
             for kind, coins, day in new
@@ -249,38 +249,54 @@ class LedgerMachine(RuleBasedStateMachine):
             lambda key: ledger.void(self.work, id_, key=key),
         )
 
-    @rule(user=users, payment=st.integers(0, 1), freezing=st.booleans())
-    def freeze_or_release(self, user: int, payment: int, freezing: bool) -> None:
-        of_payment = self.payments[payment]
-        call = ledger.freeze if freezing else ledger.release
-        self.compare(
-            user,
-            lambda: getattr(self.touched(user), call.__name__)(of_payment),
-            lambda key: call(self.work, self.users[user], of_payment, key=key),
+    @rule(
+        user=users,
+        payment=st.integers(0, 1),
+        taking=st.integers(0, 150),
+        freezing=st.integers(0, 150),
+        owing=st.booleans(),
+        policy=st.sampled_from(["debt", "forgive", "block"]),
+    )
+    def claim(
+        self, user: int, payment: int, taking: int, freezing: int, owing: bool, policy: Any
+    ) -> None:
+        wallet = self.wallets[user]
+        if not wallet.exists:
+            return
+        of_payment = self.payments[user][payment]
+
+        posted = ledger.claim(
+            self.work,
+            self.users[user],
+            of_payment,
+            taking=taking,
+            freezing=freezing,
+            owing=owing,
+            policy=policy,
         )
 
-    @rule(user=users, payment=st.integers(0, 1), coins=st.integers(1, 90), forgive=st.booleans())
-    def claw_back(self, user: int, payment: int, coins: int, forgive: bool) -> None:
-        of_payment = self.payments[payment]
+        wallet.settle()
+        expected = wallet.claim(of_payment, taking, freezing, owing, policy)
+        assert (posted is None) == (expected is None)
+        again = ledger.claim(
+            self.work,
+            self.users[user],
+            of_payment,
+            taking=taking,
+            freezing=freezing,
+            owing=owing,
+            policy=policy,
+        )
+        assert again is None
+
+    @rule(user=users)
+    def unblock(self, user: int) -> None:
         self.compare(
             user,
-            lambda: self.touched(user).claw_back(of_payment, coins, forgive),
-            lambda key: ledger.claw_back(
-                self.work, self.users[user], of_payment, coins, key=key, forgive=forgive
+            lambda: self.touched(user).unblock(),
+            lambda key: ledger.unblock(
+                self.work, self.users[user], key=key, reason="test", actor="op"
             ),
-            payment=of_payment,
-        )
-
-    @precondition(lambda self: self.of_type("refund"))
-    @rule(pick=picks)
-    def give_back(self, pick: int) -> None:
-        original = _pick(self.of_type("refund"), pick)
-        assert original.row is not None
-        row = original.row
-        self.compare(
-            original.user,
-            lambda: self.touched(original.user).give_back(row, original.payment),
-            lambda key: ledger.give_back(self.work, original.first.id, key=key),
         )
 
     @precondition(lambda self: self.posted)
@@ -377,6 +393,7 @@ class LedgerMachine(RuleBasedStateMachine):
             assert found.balance == found.posted == wallet.balance
             assert found.held == found.open_holds == wallet.held
             assert (found.frozen, found.debt) == (wallet.frozen, wallet.debt)
+            assert found.blocked == wallet.blocked
             assert found.balance - found.held - found.frozen >= 0 or found.debt > 0
             assert found.is_planned
             self.compare_grants(wallet, [row for row in grants if row.user_id == user_id])
@@ -389,11 +406,13 @@ class LedgerMachine(RuleBasedStateMachine):
     def compare_grants(self, wallet: ModelWallet, found: list[Any]) -> None:
         for grant, row in zip(wallet.grants, found, strict=True):
             grant.id = row.id
-            assert (row.kind, row.remaining, row.held, row.frozen) == (
+            assert (row.kind, row.remaining, row.held, row.frozen, row.taken, row.expired) == (
                 grant.kind,
                 grant.remaining,
                 grant.held,
                 grant.frozen,
+                grant.taken,
+                grant.expired,
             )
             assert row.exhausted == (grant.remaining == 0)
 
@@ -411,6 +430,7 @@ class LedgerMachine(RuleBasedStateMachine):
                 model.frozen,
                 model.debt,
             )
+            assert row.forgiven == model.forgiven
             assert dict(zip(row.grant_ids, row.grant_coins, strict=True)) == _moves(model.moves)
 
     # ---- the machinery
@@ -420,8 +440,6 @@ class LedgerMachine(RuleBasedStateMachine):
         user: int,
         model: Callable[[], Row | ModelHold],
         call: Callable[[str], Transaction | Hold],
-        *,
-        payment: UUID | None = None,
     ) -> Transaction | Hold | DomainError:
         """Do it in both; the results or the refusals are the same."""
         key = next(self.keys)
@@ -430,7 +448,7 @@ class LedgerMachine(RuleBasedStateMachine):
             result = call(key)
         except DomainError as error:
             result = error
-        self.record(user, key, model, result, call, payment)
+        self.record(user, key, model, result, call)
         return result
 
     def record(
@@ -440,7 +458,6 @@ class LedgerMachine(RuleBasedStateMachine):
         model: Callable[[], Row | ModelHold],
         result: Transaction | Hold | DomainError,
         again: Callable[[str], Transaction | Hold],
-        payment: UUID | None = None,
     ) -> None:
         expected = refused = None
         try:
@@ -457,7 +474,7 @@ class LedgerMachine(RuleBasedStateMachine):
         if isinstance(result, Transaction):
             assert row is not None
             assert (result.coins, result.balance_after) == (row.coins, row.balance_after)
-        self.posted.append(Posted(user, key, result, again, row, payment))
+        self.posted.append(Posted(user, key, result, again, row))
 
     def touched(self, user: int) -> ModelWallet:
         self.wallets[user].touch()

@@ -20,7 +20,7 @@ from coinpurse.inbox.rules import (
     back_off,
 )
 from coinpurse.ledger import SpendOrder
-from coinpurse.ports import StripeEvent, StripeGateway, StripeObject
+from coinpurse.ports import CheckoutSession, PaymentIntent, StripeEvent, StripeGateway, StripeObject
 from coinpurse.purchases import fulfil
 
 ScheduleRetry = Callable[[UnitOfWork, str, datetime], None]

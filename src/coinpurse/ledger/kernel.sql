@@ -6,6 +6,7 @@
 --
 -- A refusal is a returned outcome, not an error: the caller's transaction goes on.
 --   posted         the row is new
+--   unchanged      there was nothing to do; `posted` is a row of nulls
 --   repeated       the key was used for this before; `posted` is the first row
 --   conflict       the key was used before, for something else
 --   insufficient   `available` coins are fewer than `needed`
@@ -77,6 +78,109 @@ LANGUAGE sql SET search_path = pg_catalog, coinpurse AS $$
      WHERE user_id = wallet_of
 $$;
 
+-- Bring a payment's grants to what its claim asks for, paid coins before bonus, and post the difference. Coins that
+-- are held wait until they are let go. Those that expired are gone already, and nobody owes them.
+-- Returns a row of nulls where nothing changed.
+CREATE OR REPLACE FUNCTION coinpurse.follow_claim(claimed coinpurse.claims) RETURNS coinpurse.transactions
+LANGUAGE plpgsql SET search_path = pg_catalog, coinpurse AS $$
+DECLARE
+    posted    coinpurse.transactions;
+    wallet    coinpurse.wallets;
+    given     coinpurse.grants;
+    to_take   bigint := claimed.taking;
+    to_freeze bigint := claimed.freezing;
+    lapsed    bigint := 0;
+    taking    bigint;
+    icing     bigint;
+    ids       bigint[] := '{}';
+    moves     bigint[] := '{}';
+    moved     bigint := 0;
+    thawed    bigint := 0;
+    missing   bigint;
+    forgave   bigint := 0;
+    owes      bigint := 0;
+    repaid    bigint := 0;
+    blocked_before boolean := claimed.blocks;
+BEGIN
+    FOR given IN
+        SELECT * FROM coinpurse.grants
+         WHERE payment_id = claimed.payment_id AND user_id = claimed.user_id ORDER BY kind DESC, id
+    LOOP
+        taking := least(to_take, given.remaining - given.held + given.taken);
+        icing := least(to_freeze, given.remaining - given.held + given.taken - taking);
+        to_take := to_take - taking;
+        to_freeze := to_freeze - icing;
+        lapsed := lapsed + given.expired;
+        CONTINUE WHEN taking = given.taken AND icing = given.frozen;
+        UPDATE coinpurse.grants
+           SET remaining = remaining + taken - taking, taken = taking, frozen = icing,
+               exhausted = (remaining + taken = taking)
+         WHERE id = given.id;
+        thawed := thawed + given.frozen - icing;
+        IF taking <> given.taken THEN
+            ids := ids || given.id;
+            moves := moves || given.taken - taking;
+            moved := moved + given.taken - taking;
+        END IF;
+    END LOOP;
+
+    -- What is not there was spent, or has expired.
+    missing := greatest(to_take + CASE WHEN claimed.owing THEN to_freeze ELSE 0 END - lapsed, 0)
+               - claimed.owed - claimed.forgiven;
+    IF missing > 0 AND claimed.policy = 'forgive' THEN
+        forgave := missing;
+    ELSIF missing > 0 THEN
+        owes := missing;
+    ELSE
+        forgave := -least(claimed.forgiven, -missing);
+        owes := missing - forgave;
+    END IF;
+    SELECT * INTO wallet FROM coinpurse.wallets WHERE user_id = claimed.user_id;
+    -- A debt that was repaid meanwhile comes back as coins.
+    repaid := greatest(-owes - wallet.debt, 0);
+    IF ids = '{}' AND thawed = 0 AND owes = 0 AND forgave = 0 THEN
+        RETURN NULL;
+    END IF;
+    IF repaid > 0 THEN
+        ids := ids || nextval(pg_get_serial_sequence('coinpurse.grants', 'id'));
+        moves := moves || repaid;
+    END IF;
+    UPDATE coinpurse.claims AS c
+       SET owed = c.owed + owes, forgiven = c.forgiven + forgave, version = c.version + 1,
+           blocks = (c.blocks OR (owes > 0 AND c.policy = 'block')) AND c.owed + owes > 0
+     WHERE c.payment_id = claimed.payment_id RETURNING * INTO claimed;
+    UPDATE coinpurse.wallets
+       SET balance = balance + moved - owes, frozen = frozen - thawed, debt = debt + owes + repaid,
+           blocked = CASE WHEN claimed.blocks = blocked_before THEN blocked
+                          ELSE EXISTS (SELECT FROM coinpurse.claims WHERE user_id = claimed.user_id AND blocks) END,
+           updated_at = now()
+     WHERE user_id = claimed.user_id RETURNING * INTO wallet;
+    INSERT INTO coinpurse.transactions (user_id, type, coins, balance_after, frozen, debt, forgiven, payment_id,
+                                        description, idempotency_key, digest, grant_ids, grant_coins)
+    VALUES (claimed.user_id,
+            CASE WHEN moved - owes > 0 OR (moved - owes = 0 AND thawed > 0) THEN 'restoration' ELSE claimed.cause END,
+            moved - owes, wallet.balance, -thawed, owes + repaid, forgave, claimed.payment_id, claimed.description,
+            'claim:' || claimed.payment_id || ':' || claimed.version, '', ids, moves)
+    RETURNING * INTO posted;
+    IF repaid > 0 THEN
+        INSERT INTO coinpurse.grants (id, user_id, kind, source, coins, remaining, transaction_id)
+        VALUES (ids[cardinality(ids)], claimed.user_id, 'paid', 'restoration', repaid, repaid, posted.id);
+    END IF;
+    PERFORM coinpurse.plan_next(claimed.user_id);
+    RETURN posted;
+END $$;
+
+-- Coins came back into grants: claims that had found too few take what they may.
+CREATE OR REPLACE FUNCTION coinpurse.follow_claims(wallet_of text) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, coinpurse AS $$
+DECLARE
+    claimed coinpurse.claims;
+BEGIN
+    FOR claimed IN SELECT * FROM coinpurse.claims WHERE user_id = wallet_of ORDER BY payment_id LOOP
+        PERFORM coinpurse.follow_claim(claimed);
+    END LOOP;
+END $$;
+
 -- Let go of a hold and take part of its coins: a capture takes some, a void or a time-out none.
 CREATE OR REPLACE FUNCTION coinpurse.resolve(
     held_row coinpurse.holds, new_state text, amount bigint, row_type text, key text, content_digest bytea,
@@ -108,6 +212,7 @@ BEGIN
             key, content_digest, held_row.grant_ids, takes)
     RETURNING * INTO posted;
     PERFORM coinpurse.plan_next(held_row.user_id);
+    PERFORM coinpurse.follow_claims(held_row.user_id);
     RETURN posted;
 END $$;
 
@@ -134,7 +239,9 @@ BEGIN
          ORDER BY expires_at, rank, id
     LOOP
         gone := given.remaining - given.held - given.frozen;
-        UPDATE coinpurse.grants SET remaining = remaining - gone, exhausted = (remaining = gone) WHERE id = given.id;
+        UPDATE coinpurse.grants
+           SET remaining = remaining - gone, expired = expired + gone, exhausted = (remaining = gone)
+         WHERE id = given.id;
         UPDATE coinpurse.wallets SET balance = balance - gone, updated_at = now()
          WHERE user_id = wallet_of RETURNING balance INTO after;
         INSERT INTO coinpurse.transactions (user_id, type, coins, balance_after, description, idempotency_key,
@@ -462,6 +569,7 @@ BEGIN
             ids, refills)
     RETURNING * INTO posted;
     PERFORM coinpurse.plan_next(original.user_id);
+    PERFORM coinpurse.follow_claims(original.user_id);
     outcome := 'posted';
 END $$;
 
@@ -559,62 +667,20 @@ BEGIN
     outcome := 'posted';
 END $$;
 
--- Freeze what is left of a payment's grants (freezing), or let it go again. Held coins stay held.
-CREATE OR REPLACE FUNCTION coinpurse.freeze(
-    wallet_of       text,
-    of_payment      uuid,
-    freezing        boolean,
-    key             text,
-    content_digest  bytea,
-    row_description text DEFAULT '',
-    OUT outcome     text,
-    OUT posted      coinpurse.transactions
-)
-LANGUAGE plpgsql SET search_path = pg_catalog, coinpurse AS $$
-DECLARE
-    wallet coinpurse.wallets;
-    ids    bigint[];
-    moves  bigint[];
-    total  bigint;
-BEGIN
-    wallet := coinpurse.lock_wallet(wallet_of);
-    IF wallet.user_id IS NULL THEN
-        outcome := 'no_wallet';
-        RETURN;
-    END IF;
-    posted := coinpurse.find_repeat(wallet_of, key);
-    IF posted.id IS NOT NULL THEN
-        outcome := CASE WHEN posted.digest = content_digest THEN 'repeated' ELSE 'conflict' END;
-        RETURN;
-    END IF;
-    SELECT coalesce(array_agg(id ORDER BY id), '{}'), coalesce(array_agg(move ORDER BY id), '{}'),
-           coalesce(sum(move), 0)
-      INTO ids, moves, total
-      FROM (SELECT id, CASE WHEN freezing THEN remaining - held - frozen ELSE -frozen END AS move
-              FROM coinpurse.grants WHERE payment_id = of_payment AND user_id = wallet_of) AS wanted
-     WHERE move <> 0;
-    UPDATE coinpurse.grants SET frozen = frozen + move
-      FROM unnest(ids, moves) AS wanted (grant_id, move) WHERE id = grant_id;
-    UPDATE coinpurse.wallets SET frozen = frozen + total, updated_at = now() WHERE user_id = wallet_of;
-    INSERT INTO coinpurse.transactions (user_id, type, coins, balance_after, frozen, payment_id, description,
-                                        idempotency_key, digest, grant_ids, grant_coins)
-    VALUES (wallet_of, CASE WHEN freezing THEN 'freeze' ELSE 'release' END, 0, wallet.balance, total, of_payment,
-            row_description, key, content_digest, ids, moves)
-    RETURNING * INTO posted;
-    PERFORM coinpurse.plan_next(wallet_of);
-    outcome := 'posted';
-END $$;
-
--- Take coins back from a payment's grants, frozen ones first, paid before bonus. What is spent or held already
--- becomes debt, or is forgiven.
-CREATE OR REPLACE FUNCTION coinpurse.claw_back(
+-- What became of a payment's money: bring its coins in line with it, and post the difference, if there is one.
+--   amount        coins that are gone: refunded, or lost to a dispute
+--   contested     coins that a dispute is about: frozen as far as they are there
+--   owing         whether contested coins that were spent are owed meanwhile
+--   spent_policy  for coins that were spent: debt, forgive, or block (a debt, and the wallet may not spend)
+-- The targets are absolute, so that calls may come in any order and be repeated: the last one holds.
+CREATE OR REPLACE FUNCTION coinpurse.claim(
     wallet_of       text,
     of_payment      uuid,
     amount          bigint,
-    forgiving       boolean,
-    key             text,
-    content_digest  bytea,
-    row_type        text DEFAULT 'refund',
+    contested       bigint,
+    owing           boolean,
+    spent_policy    text,
+    row_type        text,
     row_description text DEFAULT '',
     OUT outcome     text,
     OUT posted      coinpurse.transactions
@@ -622,13 +688,36 @@ CREATE OR REPLACE FUNCTION coinpurse.claw_back(
 LANGUAGE plpgsql SET search_path = pg_catalog, coinpurse AS $$
 DECLARE
     wallet  coinpurse.wallets;
-    given   coinpurse.grants;
-    ids     bigint[] := '{}';
-    takes   bigint[] := '{}';
-    owed    bigint := amount;
-    take    bigint;
-    thawed  bigint := 0;
-    missing bigint;
+    claimed coinpurse.claims;
+BEGIN
+    wallet := coinpurse.lock_wallet(wallet_of);
+    IF wallet.user_id IS NULL THEN
+        outcome := 'no_wallet';
+        RETURN;
+    END IF;
+    INSERT INTO coinpurse.claims AS c (payment_id, user_id, taking, freezing, owing, policy, cause, description)
+    VALUES (of_payment, wallet_of, amount, contested, claim.owing, spent_policy, row_type, row_description)
+    ON CONFLICT (payment_id) DO UPDATE
+       SET taking = amount, freezing = contested, owing = claim.owing, policy = spent_policy, cause = row_type,
+           description = row_description
+    RETURNING c.* INTO claimed;
+    posted := coinpurse.follow_claim(claimed);
+    outcome := CASE WHEN posted.id IS NULL THEN 'unchanged' ELSE 'posted' END;
+END $$;
+
+-- Let a wallet spend again that a claim had blocked.
+CREATE OR REPLACE FUNCTION coinpurse.unblock(
+    wallet_of       text,
+    key             text,
+    content_digest  bytea,
+    row_description text,
+    acting          text,
+    OUT outcome     text,
+    OUT posted      coinpurse.transactions
+)
+LANGUAGE plpgsql SET search_path = pg_catalog, coinpurse AS $$
+DECLARE
+    wallet coinpurse.wallets;
 BEGIN
     wallet := coinpurse.lock_wallet(wallet_of);
     IF wallet.user_id IS NULL THEN
@@ -640,101 +729,12 @@ BEGIN
         outcome := CASE WHEN posted.digest = content_digest THEN 'repeated' ELSE 'conflict' END;
         RETURN;
     END IF;
-    FOR given IN
-        SELECT * FROM coinpurse.grants
-         WHERE payment_id = of_payment AND user_id = wallet_of AND remaining > held ORDER BY kind DESC, id
-    LOOP
-        take := least(owed, given.remaining - given.held);
-        EXIT WHEN take = 0;
-        UPDATE coinpurse.grants
-           SET remaining = remaining - take, frozen = frozen - least(take, frozen), exhausted = (remaining = take)
-         WHERE id = given.id;
-        thawed := thawed + least(take, given.frozen);
-        ids := ids || given.id;
-        takes := takes || -take;
-        owed := owed - take;
-    END LOOP;
-    missing := CASE WHEN forgiving THEN 0 ELSE owed END;
-    UPDATE coinpurse.wallets
-       SET balance = balance - (amount - owed) - missing, frozen = frozen - thawed, debt = debt + missing,
-           updated_at = now()
-     WHERE user_id = wallet_of RETURNING * INTO wallet;
-    INSERT INTO coinpurse.transactions (user_id, type, coins, balance_after, frozen, debt, payment_id, description,
-                                        idempotency_key, digest, grant_ids, grant_coins)
-    VALUES (wallet_of, row_type, -(amount - owed) - missing, wallet.balance, -thawed, missing, of_payment,
-            row_description, key, content_digest, ids, takes)
+    UPDATE coinpurse.claims SET blocks = false WHERE user_id = wallet_of AND blocks;
+    UPDATE coinpurse.wallets SET blocked = false, updated_at = now() WHERE user_id = wallet_of;
+    INSERT INTO coinpurse.transactions (user_id, type, coins, balance_after, description, idempotency_key, digest,
+                                        grant_ids, grant_coins, actor)
+    VALUES (wallet_of, 'unblock', 0, wallet.balance, row_description, key, content_digest, '{}', '{}', acting)
     RETURNING * INTO posted;
-    PERFORM coinpurse.plan_next(wallet_of);
-    outcome := 'posted';
-END $$;
-
--- Give back what a claw-back took: its debt, as far as it is still owed, then its coins into their grants. What
--- was repaid since comes back as a grant of its own.
-DROP FUNCTION IF EXISTS coinpurse.give_back(bigint, text, bytea, text);
-CREATE OR REPLACE FUNCTION coinpurse.give_back(
-    clawed_id       bigint,
-    key             text,
-    content_digest  bytea,
-    row_description text DEFAULT '',
-    OUT outcome     text,
-    OUT needed      bigint,
-    OUT available   bigint,
-    OUT posted      coinpurse.transactions
-)
-LANGUAGE plpgsql SET search_path = pg_catalog, coinpurse AS $$
-DECLARE
-    wallet   coinpurse.wallets;
-    original coinpurse.transactions;
-    ids      bigint[];
-    refills  bigint[];
-    waived   bigint;
-    extra    bigint;
-    extra_id bigint;
-BEGIN
-    SELECT * INTO original FROM coinpurse.transactions
-     WHERE id = clawed_id AND payment_id IS NOT NULL AND coins <= 0
-       AND type NOT IN ('freeze', 'release', 'restoration');
-    IF NOT FOUND THEN
-        outcome := 'no_transaction';
-        RETURN;
-    END IF;
-    wallet := coinpurse.lock_wallet(original.user_id);
-    posted := coinpurse.find_repeat(original.user_id, key);
-    IF posted.id IS NOT NULL THEN
-        outcome := CASE WHEN posted.digest = content_digest THEN 'repeated' ELSE 'conflict' END;
-        RETURN;
-    END IF;
-    IF EXISTS (SELECT FROM coinpurse.transactions WHERE reverses = clawed_id) THEN
-        outcome := 'too_much';
-        needed := -original.coins;
-        available := 0;
-        RETURN;
-    END IF;
-    ids := original.grant_ids;
-    refills := ARRAY(SELECT -take FROM unnest(original.grant_coins) WITH ORDINALITY AS t (take, place) ORDER BY place);
-    waived := least(original.debt, wallet.debt);
-    extra := original.debt - waived;
-    UPDATE coinpurse.grants SET remaining = remaining + refill, exhausted = false
-      FROM unnest(ids, refills) AS undone (grant_id, refill) WHERE id = grant_id;
-    UPDATE coinpurse.wallets SET balance = balance - original.coins, debt = debt - waived, updated_at = now()
-     WHERE user_id = original.user_id RETURNING * INTO wallet;
-    IF extra > 0 THEN
-        extra_id := nextval(pg_get_serial_sequence('coinpurse.grants', 'id'));
-        ids := ids || extra_id;
-        refills := refills || extra;
-    END IF;
-    INSERT INTO coinpurse.transactions (user_id, type, coins, balance_after, debt, payment_id, reverses, description,
-                                        idempotency_key, digest, grant_ids, grant_coins)
-    VALUES (original.user_id, 'restoration', -original.coins, wallet.balance, -waived, original.payment_id, clawed_id,
-            row_description, key, content_digest, ids, refills)
-    RETURNING * INTO posted;
-    IF extra > 0 THEN
-        INSERT INTO coinpurse.grants (id, user_id, kind, source, coins, remaining, payment_id, rank, transaction_id)
-        VALUES (extra_id, original.user_id, 'paid', 'restoration', extra, extra, original.payment_id,
-                coalesce((SELECT max(rank) FROM coinpurse.grants
-                           WHERE payment_id = original.payment_id AND kind = 'paid'), 0), posted.id);
-    END IF;
-    PERFORM coinpurse.plan_next(original.user_id);
     outcome := 'posted';
 END $$;
 

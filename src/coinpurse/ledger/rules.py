@@ -24,9 +24,12 @@ MAXIMUM_TTL_SECONDS = 366 * 24 * 3600
 NULL_CHARACTER = re.compile(r"(?<!\\)(\\\\)*\\u0000")
 
 # Keys that the product makes itself; a caller's must not take their place.
-RESERVED_KEYS = ("purchase:", "refund:", "dispute:")
+RESERVED_KEYS = ("purchase:", "claim:")
 
 GrantKind = Literal["paid", "bonus"]
+# What becomes of coins that are to be taken back and were spent already.
+SpentPolicy = Literal["debt", "forgive", "block"]
+ClaimCause = Literal["refund", "dispute"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +84,7 @@ class Transaction:
     """One row of the ledger; rows never change.
 
     coins, held, frozen, debt: signed changes of the wallet's. balance_after: its balance from then on.
+    forgiven: coins that were to be taken back, were spent, and are not owed.
     grants: id of each grant touched, and its signed change or what was set aside in it.
     reverses: the row that this one undoes. created: False for the first result of a repeated key.
     """
@@ -93,6 +97,7 @@ class Transaction:
     held: int
     frozen: int
     debt: int
+    forgiven: int
     price: Money | None
     payment_id: UUID | None
     session_id: str | None
@@ -196,6 +201,13 @@ def require_description(description: object, *, field: str = "description") -> s
     if "\x00" in description or not _is_unicode(description):
         raise InvalidRequest(field, "must be text without null characters")
     return description
+
+
+def require_reason(reason: object, actor: object) -> None:
+    """Refuse a correction by hand that does not say why and by whom. Raises InvalidRequest."""
+    known = require_description(reason, field="reason")
+    if not known.strip() or not require_key(actor, field="actor").strip():
+        raise InvalidRequest("reason", "a correction by hand needs a reason and an actor")
 
 
 def require_moment(moment: object, *, field: str) -> datetime:

@@ -26,11 +26,13 @@ from coinpurse.errors import (
 )
 from coinpurse.ledger import rules, store
 from coinpurse.ledger.rules import (
+    ClaimCause,
     Difference,
     Explanation,
     Hold,
     NewGrant,
     Spend,
+    SpentPolicy,
     Transaction,
     Wallet,
     digest,
@@ -39,6 +41,7 @@ from coinpurse.ledger.rules import (
     require_description,
     require_key,
     require_moment,
+    require_reason,
 )
 from coinpurse.money import Money
 
@@ -203,9 +206,7 @@ def adjust(
 ) -> Transaction:
     """Correct a balance by hand: positive adds bonus coins, negative takes what is available."""
     require_coins(abs(coins) if type(coins) is int else coins)
-    require_key(actor, field="actor")
-    if not require_description(reason, field="reason").strip() or not actor.strip():
-        raise InvalidRequest("reason", "an adjustment needs a reason and an actor")
+    require_reason(reason, actor)
     if coins > 0:
         return credit(
             work,
@@ -287,60 +288,57 @@ def void(work: UnitOfWork, hold_id: int, *, key: str) -> Transaction:
     return _resolve(work, hold_id, 0, key, digest("void", hold_id), None)
 
 
-def freeze(
-    work: UnitOfWork, user_id: str, payment_id: UUID, *, key: str, description: str = ""
-) -> Transaction:
-    """Freeze what is left of a payment's coins: they stay in the balance and cannot be spent."""
-    return _freeze(work, user_id, payment_id, True, key, description)
-
-
-def release(
-    work: UnitOfWork, user_id: str, payment_id: UUID, *, key: str, description: str = ""
-) -> Transaction:
-    """Let a payment's frozen coins be spent again."""
-    return _freeze(work, user_id, payment_id, False, key, description)
-
-
-def claw_back(
+def claim(
     work: UnitOfWork,
     user_id: str,
     payment_id: UUID,
-    coins: int,
     *,
-    key: str,
-    type_: str = "refund",
-    forgive: bool = False,
+    taking: int,
+    freezing: int = 0,
+    owing: bool = True,
+    policy: SpentPolicy = "debt",
+    cause: ClaimCause = "refund",
     description: str = "",
-) -> Transaction:
-    """Take back coins of a payment. What was spent already becomes debt, unless it is forgiven."""
+) -> Transaction | None:
+    """Bring a payment's coins in line with what became of its money, and post the difference.
+
+    taking: coins that are gone. freezing: coins in dispute, frozen as far as they are there. owing: whether disputed
+    coins that were spent are owed meanwhile. policy: what becomes of spent coins.
+    The figures are absolute: calls in any order and number end as the last one says. None where nothing changed.
+    Coins that come back later (a hold let go, a spend reversed) follow the claim by themselves.
+    """
     row = store.call(
         work,
-        store.CLAW_BACK,
+        store.CLAIM,
         user_id=require_key(user_id, field="user_id"),
         payment_id=payment_id,
-        coins=require_coins(coins),
-        forgiving=forgive,
-        key=require_key(key),
-        digest=digest("claw_back", payment_id, coins, type_),
-        type=type_,
+        taking=require_coins(taking, field="taking", least=0),
+        freezing=require_coins(freezing, field="freezing", least=0),
+        owing=owing,
+        policy=policy,
+        cause=cause,
         description=require_description(description),
     )
-    return _posted(work, row, user_id, key)
+    if row.outcome == "unchanged":
+        return None
+    if row.outcome != "posted":
+        raise REFUSALS[row.outcome](row, user_id, "")
+    return store.transaction(row, created=True)
 
 
-def give_back(
-    work: UnitOfWork, transaction_id: int, *, key: str, description: str = ""
-) -> Transaction:
-    """Undo a claw-back whole: its debt as far as it is owed, then its coins. Raises NotFound, AmountTooLarge."""
+def unblock(work: UnitOfWork, user_id: str, *, key: str, reason: str, actor: str) -> Transaction:
+    """Let a wallet spend again that a refund or dispute had blocked. Its debt stays."""
+    require_reason(reason, actor)
     row = store.call(
         work,
-        store.GIVE_BACK,
-        transaction_id=_known_id(transaction_id, "transaction"),
-        key=require_key(key),
-        digest=digest("give_back", transaction_id),
-        description=require_description(description),
+        store.UNBLOCK,
+        user_id=require_key(user_id, field="user_id"),
+        key=require_callers_key(key),
+        digest=digest("unblock"),
+        description=reason,
+        actor=actor,
     )
-    return _posted(work, row, str(transaction_id), key)
+    return _posted(work, row, user_id, key)
 
 
 def get_wallet(work: UnitOfWork, user_id: str) -> Wallet:
@@ -421,22 +419,6 @@ def _resolve(
         description=description and require_description(description),
     )
     return _posted(work, row, str(hold_id), key)
-
-
-def _freeze(
-    work: UnitOfWork, user_id: str, payment_id: UUID, freezing: bool, key: str, description: str
-) -> Transaction:
-    row = store.call(
-        work,
-        store.FREEZE,
-        user_id=require_key(user_id, field="user_id"),
-        payment_id=payment_id,
-        freezing=freezing,
-        key=require_key(key),
-        digest=digest("freeze" if freezing else "release", payment_id),
-        description=require_description(description),
-    )
-    return _posted(work, row, user_id, key)
 
 
 def _known_id(id_: object, kind: str) -> int:

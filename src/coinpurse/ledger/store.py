@@ -13,8 +13,8 @@ from coinpurse.ledger.rules import Difference, GrantStory, Hold, NewGrant, Trans
 from coinpurse.money import Money
 
 COLUMNS = (
-    "id, user_id, type, coins, balance_after, held, frozen, debt, amount_minor, currency, payment_id, session_id,"
-    " hold_id, reverses, description, actor, metadata, idempotency_key, grant_ids, grant_coins, created_at"
+    "id, user_id, type, coins, balance_after, held, frozen, debt, forgiven, amount_minor, currency, payment_id,"
+    " session_id, hold_id, reverses, description, actor, metadata, idempotency_key, grant_ids, grant_coins, created_at"
 )
 POSTED = ", ".join(f"(r.posted).{name.strip()}" for name in COLUMNS.split(","))
 # Every operation answers with its outcome and, where it posted or repeated, with the ledger row.
@@ -47,16 +47,12 @@ RESOLVE = f"""
     SELECT {FULL_RESULT} FROM coinpurse.resolve_hold(
         %(hold_id)s, %(coins)s, %(key)s, %(digest)s, %(description)s) AS r
 """
-FREEZE = f"""
-    SELECT {RESULT} FROM coinpurse.freeze(
-        %(user_id)s, %(payment_id)s, %(freezing)s, %(key)s, %(digest)s, %(description)s) AS r
+CLAIM = f"""
+    SELECT {RESULT} FROM coinpurse.claim(
+        %(user_id)s, %(payment_id)s, %(taking)s, %(freezing)s, %(owing)s, %(policy)s, %(cause)s, %(description)s) AS r
 """
-CLAW_BACK = f"""
-    SELECT {RESULT} FROM coinpurse.claw_back(
-        %(user_id)s, %(payment_id)s, %(coins)s, %(forgiving)s, %(key)s, %(digest)s, %(type)s, %(description)s) AS r
-"""
-GIVE_BACK = f"""
-    SELECT {FULL_RESULT} FROM coinpurse.give_back(%(transaction_id)s, %(key)s, %(digest)s, %(description)s) AS r
+UNBLOCK = f"""
+    SELECT {RESULT} FROM coinpurse.unblock(%(user_id)s, %(key)s, %(digest)s, %(description)s, %(actor)s) AS r
 """
 SWEEP = "SELECT coinpurse.sweep_due(%(most)s) AS settled"
 
@@ -74,7 +70,6 @@ LIST = f"""
     SELECT {COLUMNS} FROM coinpurse.transactions
      WHERE user_id = %(user_id)s AND id < %(before)s ORDER BY id DESC LIMIT %(limit)s
 """
-BY_ID = f"SELECT {COLUMNS} FROM coinpurse.transactions WHERE id = %(id)s"
 GET_HOLD = """
     SELECT id, user_id, coins, captured, state, description, expires_at, created_at
       FROM coinpurse.holds WHERE id = %(id)s
@@ -88,13 +83,13 @@ SUMS = """
            coalesce(sum(frozen), 0)::bigint AS frozen, coalesce(sum(debt), 0)::bigint AS debt
       FROM coinpurse.transactions WHERE user_id = %(user_id)s AND id <= %(position)s
 """
-# Rows of these types set coins of a grant aside and leave them in it.
+# A hold sets coins of a grant aside and leaves them in it.
 GRANT_STORIES = """
     SELECT g.id, g.kind, g.source, g.coins, g.payment_id, g.created_at,
            nullif(g.expires_at, 'infinity') AS expires_at, t.type, sum(touched.coins)::bigint AS moved
       FROM coinpurse.transactions AS t, unnest(t.grant_ids, t.grant_coins) AS touched (grant_id, coins)
       JOIN coinpurse.grants AS g ON g.id = touched.grant_id
-     WHERE t.user_id = %(user_id)s AND t.id <= %(position)s AND t.type NOT IN ('hold', 'freeze', 'release')
+     WHERE t.user_id = %(user_id)s AND t.id <= %(position)s AND t.type <> 'hold'
      GROUP BY g.id, t.type ORDER BY g.id, min(t.id)
 """
 NEXT_WALLETS = """
@@ -225,12 +220,6 @@ def list_transactions(
     ]
 
 
-def find_transaction(work: UnitOfWork, transaction_id: int) -> Transaction | None:
-    """Return one ledger row."""
-    row = work.row(BY_ID, id=transaction_id)
-    return row and transaction(row)
-
-
 def get_hold(work: UnitOfWork, hold_id: int, *, created: bool = False) -> Hold:
     """Return a hold that exists."""
     row = work.row(GET_HOLD, id=hold_id)
@@ -311,6 +300,7 @@ def transaction(row: Any, *, created: bool = False) -> Transaction:
         held=row.held,
         frozen=row.frozen,
         debt=row.debt,
+        forgiven=row.forgiven,
         price=None if row.currency is None else Money(row.amount_minor, row.currency),
         payment_id=row.payment_id,
         session_id=row.session_id,
