@@ -18,6 +18,7 @@ class Delays:
     settle_late: float = 190.0
     refund_succeeds: float = 5.0
     refund_fails: float = 5.0
+    refund_unclaimed: float = 45 * 86_400.0
     dispute_decided: float = 3.0
 
 

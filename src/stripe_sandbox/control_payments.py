@@ -2,12 +2,15 @@
 
     POST /_sandbox/charges/<ch_ or pi_>/dispute    {"reason", "amount", "inquiry": false}
     POST /_sandbox/charges/<ch_ or pi_>/warning    an early fraud warning
-    POST /_sandbox/disputes/<du_>/decide           {"verdict": "win" | "lose" | "escalate"}
+    POST /_sandbox/disputes/<du_>/decide           {"verdict": "win" | "lose" | "escalate",
+                                                    "reinstate": minor units, absent for all or none}
     POST /_sandbox/refunds/<re_>/fail              the bank sends the money back
     POST /_sandbox/payment_intents/<pi_>/challenge {"passed": true}
-    POST /_sandbox/payment_intents/<pi_>/settle    a delayed payment ends now
+    POST /_sandbox/refunds/<re_>/accept            the buyer says where a refund shall go
+    POST /_sandbox/payment_intents/<pi_>/settle    a delayed payment ends now: {"succeeds": true}
+    POST /_sandbox/payment_methods/<type>          a way to pay that is offered: {"on": true}
 
-Each answers with the changed object in Stripe's JSON.
+Each but the last answers with the changed object in Stripe's JSON.
 """
 
 from __future__ import annotations
@@ -21,6 +24,7 @@ from stripe_sandbox.api.errors import ApiError
 from stripe_sandbox.flows import disputes, fraud_warnings, payments, refunds
 from stripe_sandbox.json_types import Json
 from stripe_sandbox.objects.dispute import REASON_CODES
+from stripe_sandbox.payment_method_types import TYPES
 from stripe_sandbox.unit_of_work import UnitOfWork
 from stripe_sandbox.world import World
 
@@ -59,12 +63,17 @@ def warn(identifier: str) -> Json:
 @blueprint.post("/disputes/<identifier>/decide")
 def decide_dispute(identifier: str) -> Json:
     """Let the bank decide now, whatever the evidence."""
-    verdict = _body().get("verdict")
+    body = _body()
+    verdict = body.get("verdict")
     if verdict not in disputes.WORDS.values():
         raise ApiError(f"verdict must be one of {', '.join(disputes.WORDS.values())}")
 
     def act(work: UnitOfWork) -> None:
-        disputes.require_open(work.get("dispute", identifier))
+        disputed = work.get("dispute", identifier)
+        disputes.require_open(disputed)
+        if "reinstate" in body:
+            disputes.require_share(disputed, verdict, body["reinstate"])
+            work.remember(identifier, reinstate=body["reinstate"])
         work.remember(identifier, verdict=verdict)
         disputes.decide(work, identifier)
 
@@ -75,6 +84,12 @@ def decide_dispute(identifier: str) -> Json:
 def fail_refund(identifier: str) -> Json:
     """Let a refund fail, even one that had succeeded."""
     return _change("refund", identifier, lambda work: refunds.fail(work, identifier))
+
+
+@blueprint.post("/refunds/<identifier>/accept")
+def accept_refund(identifier: str) -> Json:
+    """Let the buyer give the bank account that a refund waits for."""
+    return _change("refund", identifier, lambda work: refunds.accept(work, identifier))
 
 
 @blueprint.post("/payment_intents/<identifier>/challenge")
@@ -97,8 +112,26 @@ def answer_challenge(identifier: str) -> Json:
 
 @blueprint.post("/payment_intents/<identifier>/settle")
 def settle(identifier: str) -> Json:
-    """Let a delayed payment end now, as its method would end it."""
-    return _change("payment_intent", identifier, lambda work: payments.settle(work, identifier))
+    """Let a delayed payment end now: as told, or as its method would end it."""
+    succeeds = _body().get("succeeds")
+    if succeeds is not None and not isinstance(succeeds, bool):
+        raise ApiError("succeeds must be true or false")
+    return _change(
+        "payment_intent",
+        identifier,
+        lambda work: payments.settle(work, identifier, succeeds=succeeds),
+    )
+
+
+@blueprint.post("/payment_methods/<name>")
+def switch_method(name: str) -> Json:
+    """Turn a way to pay on or off for checkouts to come, as in an account's settings."""
+    on = _body().get("on")
+    if name not in TYPES or not isinstance(on, bool):
+        raise ApiError(f"name one of {', '.join(TYPES)}, and on as true or false")
+    with _world().unit() as work:
+        work.switch_method(name, on=on)
+        return work.switched_methods()
 
 
 def _change(kind: str, identifier: str, act: Callable[[UnitOfWork], None]) -> Json:

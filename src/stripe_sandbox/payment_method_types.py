@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 
@@ -10,8 +11,8 @@ class PaymentMethodType:
     """One way to pay.
 
     delayed: the session completes unpaid and settles later. currencies: empty
-    means all. offered: shown by default when its currency fits, as an account's
-    settings would have it. charge_prefix: cards make ch_, others py_.
+    means all. offered: shown by default when its currency fits, until the account
+    turns it off (or on). charge_prefix: cards make ch_, others py_.
     transaction_type: what balance transactions of its charges are called.
     """
 
@@ -60,6 +61,13 @@ def fits(name: str, currency: str) -> bool:
     return not kind.currencies or currency in kind.currencies
 
 
-def offered_by_default(currency: str) -> list[str]:
-    """Return what an account offers for a currency when a session names nothing."""
-    return [name for name, kind in TYPES.items() if kind.offered and fits(name, currency)]
+def offered_by_default(currency: str, switched: Mapping[str, bool]) -> list[str]:
+    """Return what an account offers for a currency when a session names nothing.
+
+    switched: what the account has turned on or off.
+    """
+    return [
+        name
+        for name, kind in TYPES.items()
+        if switched.get(name, kind.offered) and fits(name, currency)
+    ]

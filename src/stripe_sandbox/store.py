@@ -51,6 +51,7 @@ CREATE TABLE IF NOT EXISTS deliveries (
 );
 CREATE INDEX IF NOT EXISTS deliveries_due ON deliveries (due) WHERE status = 'pending';
 CREATE INDEX IF NOT EXISTS deliveries_event ON deliveries (event);
+CREATE INDEX IF NOT EXISTS deliveries_open ON deliveries (event) WHERE status != 'succeeded';
 CREATE TABLE IF NOT EXISTS attempts (
   id INTEGER PRIMARY KEY AUTOINCREMENT, delivery INTEGER NOT NULL, at REAL NOT NULL,
   seconds REAL NOT NULL, status INTEGER, response TEXT, error TEXT
@@ -105,7 +106,7 @@ def _objects_schema() -> str:
       created INTEGER NOT NULL, body TEXT NOT NULL, private TEXT NOT NULL DEFAULT '{{}}',
       {columns}
     );
-    CREATE INDEX IF NOT EXISTS objects_newest ON objects (kind, created, sequence);
+    CREATE INDEX IF NOT EXISTS objects_newest ON objects (kind, created, sequence, id);
     {indexes}
     """
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 
 from stripe_sandbox.api.errors import resource_missing
@@ -74,6 +75,15 @@ class UnitOfWork:
     def private(self, identifier: str) -> Json:
         """Return the hidden state of an object."""
         return self.store.private(identifier)
+
+    def switched_methods(self) -> dict[str, bool]:
+        """Return the ways to pay that the account has turned on or off."""
+        known: dict[str, bool] = json.loads(self.store.setting("payment_methods") or "{}")
+        return known
+
+    def switch_method(self, name: str, *, on: bool) -> None:
+        """Turn a way to pay on or off for checkouts to come."""
+        self.store.set_setting("payment_methods", json.dumps(self.switched_methods() | {name: on}))
 
     def remember(self, identifier: str, **facts: object) -> None:
         """Add to the hidden state of an object."""

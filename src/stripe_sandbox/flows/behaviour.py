@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from stripe_sandbox import bank_accounts, test_cards
+from stripe_sandbox import bank_accounts, test_cards, test_emails
 from stripe_sandbox.json_types import Json
 from stripe_sandbox.payment_method_types import TYPES
 from stripe_sandbox.test_cards import Decline
@@ -15,22 +15,36 @@ DEBIT_FAILED = Decline(
     "The customer's bank account could not be debited.", None, None,
 )  # fmt: skip
 
+ATTEMPT_EXPIRED = Decline(
+    "payment_intent_payment_attempt_expired", None,
+    "The payment attempt for this PaymentIntent has expired.", None, None,
+)  # fmt: skip
+
+DEBITS = frozenset({"sepa_debit", "bacs_debit", "us_bank_account"})
+
 
 @dataclass(frozen=True, slots=True)
 class Behaviour:
     """How a payment with this method goes.
 
     decline: refused at once, or (delayed methods) found out when it settles.
+    settles: whether a delayed payment ends by itself.
     """
 
     decline: Decline | None = None
     challenge: str = "none"
     delayed: bool = False
     late: bool = False
+    settles: bool = True
     aftermath: str | None = None
     refund: str = "succeeds"
     risk_level: str = "normal"
     available_at_once: bool = False
+
+
+def failure_of(method: Json) -> Decline:
+    """Return what a delayed payment with this method fails with."""
+    return DEBIT_FAILED if method["type"] in DEBITS else ATTEMPT_EXPIRED
 
 
 def of_method(work: UnitOfWork, method: Json) -> Behaviour:
@@ -48,9 +62,16 @@ def of_method(work: UnitOfWork, method: Json) -> Behaviour:
             risk_level=card.risk_level,
             available_at_once=card.available_at_once,
         )
-    delayed = TYPES[method["type"]].delayed
+    if not TYPES[method["type"]].delayed:
+        return Behaviour()
     if method["type"] != "sepa_debit":
-        return Behaviour(delayed=delayed)
+        buyer = test_emails.outcome(method["billing_details"]["email"] or "")
+        return Behaviour(
+            decline=None if buyer.pays else failure_of(method),
+            delayed=True,
+            late=buyer.late,
+            settles=buyer.settles,
+        )
     account = bank_accounts.outcome(secret)
     return Behaviour(
         decline=None if account.succeeds else DEBIT_FAILED,

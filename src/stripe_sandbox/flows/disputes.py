@@ -15,6 +15,8 @@ WORDS = {
     "losing_evidence": "lose",
     "escalate_inquiry_evidence": "escalate",
 }
+# How a chargeback ends by its verdict.
+ENDINGS = {"win": "won", "lose": "lost"}
 
 
 def open_dispute(
@@ -73,27 +75,42 @@ def decide(work: UnitOfWork, dispute_id: str) -> None:
         _escalate(work, disputed)
     elif inquiry and verdict in {"win", "lose"}:
         _close(work, disputed, "warning_closed")
-    elif verdict == "win":
-        _win(work, disputed)
-    elif verdict == "lose":
-        _close(work, disputed, "lost")
+    elif verdict in ENDINGS:
+        _end(work, disputed, verdict)
 
 
-def _win(work: UnitOfWork, disputed: Json) -> None:
+def require_share(disputed: Json, verdict: object, reinstate: object) -> None:
+    """Refuse to give back what is no part of a decided chargeback."""
+    if not isinstance(reinstate, int) or isinstance(reinstate, bool):
+        raise ApiError("reinstate must be a whole number of minor units")
+    if disputed["status"].startswith("warning_") or verdict not in ENDINGS:
+        raise ApiError("reinstate belongs to a chargeback that is won or lost")
+    if not 0 <= reinstate <= disputed["amount"]:
+        raise ApiError(f"reinstate must be from 0 to {disputed['amount']}")
+
+
+def _end(work: UnitOfWork, disputed: Json, verdict: str) -> None:
+    """Decide a chargeback, whose winner gets all back and whose loser nothing, unless told otherwise."""
+    share = work.private(disputed["id"]).get("reinstate")
+    amount = share if share is not None else disputed["amount"] if verdict == "win" else 0
+    disputed |= {"status": ENDINGS[verdict], "is_charge_refundable": verdict == "win"}
+    if amount:
+        _reinstate(work, disputed, amount)
+    _close(work, disputed, ENDINGS[verdict])
+
+
+def _reinstate(work: UnitOfWork, disputed: Json, amount: int) -> None:
     booked = balance_transaction.create(
         work,
         source=disputed,
         kind="adjustment",
-        amount=disputed["amount"],
+        amount=amount,
         description=f"Chargeback reversal for {disputed['charge']}",
         reporting="dispute_reversal",
     )
     disputed["balance_transactions"].append(booked)
-    disputed["is_charge_refundable"] = True
-    disputed["status"] = "won"
     work.save(disputed)
     events.emit(work, "charge.dispute.funds_reinstated", disputed)
-    _close(work, disputed, "won")
 
 
 def _escalate(work: UnitOfWork, disputed: Json) -> None:

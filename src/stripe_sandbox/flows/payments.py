@@ -52,15 +52,21 @@ def answer_challenge(work: UnitOfWork, intent: Json, *, passed: bool) -> Json:
     return _execute(work, intent, method, will, authenticated=will.decline is None)
 
 
-def settle(work: UnitOfWork, intent_id: str) -> None:
-    """End a delayed payment (timer): the money came, or it did not."""
+def settle(work: UnitOfWork, intent_id: str, *, succeeds: bool | None = None) -> None:
+    """End a delayed payment (timer): the money came, or it did not.
+
+    succeeds: None for what its method is known to do.
+    """
     intent = work.store.find(intent_id, "payment_intent")
     if intent is None or intent["status"] != "processing":
         return
     paid = work.get("charge", intent["latest_charge"])
     method = work.get("payment_method", intent["payment_method"])
     will = behaviour.of_method(work, method)
-    if will.decline is None:
+    decline = will.decline
+    if succeeds is not None:
+        decline = None if succeeds else will.decline or behaviour.failure_of(method)
+    if decline is None:
         paid |= {
             "status": "succeeded",
             "paid": True,
@@ -74,13 +80,13 @@ def settle(work: UnitOfWork, intent_id: str) -> None:
     paid |= {
         "status": "failed",
         "captured": False,
-        "failure_code": will.decline.code,
-        "failure_message": will.decline.message,
-        "outcome": charge.outcome("failed", will.decline, will.risk_level),
+        "failure_code": decline.code,
+        "failure_message": decline.message,
+        "outcome": charge.outcome("failed", decline, will.risk_level),
     }
     work.save(paid)
     events.emit(work, "charge.failed", paid)
-    _fail_intent(work, intent, method, will.decline, paid["id"])
+    _fail_intent(work, intent, method, decline, paid["id"])
     checkout_states.payment_failed_late(work, intent)
 
 
@@ -215,10 +221,10 @@ def _start_delayed(work: UnitOfWork, intent: Json, method: Json, will: Behaviour
     work.save(intent)
     events.emit(work, "charge.pending", pending)
     events.emit(work, "payment_intent.processing", intent)
-    delays = work.config.delays
-    work.schedule(
-        delays.settle_late if will.late else delays.settle_soon, "settle_payment", intent["id"]
-    )
+    if will.settles:
+        delays = work.config.delays
+        seconds = delays.settle_late if will.late else delays.settle_soon
+        work.schedule(seconds, "settle_payment", intent["id"])
     checkout_states.payment_started(work, intent)
     return intent
 

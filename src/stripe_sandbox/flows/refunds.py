@@ -12,6 +12,10 @@ from stripe_sandbox.json_types import Json
 from stripe_sandbox.objects import balance_transaction, refund
 from stripe_sandbox.unit_of_work import UnitOfWork
 
+WAITING = "requires_action"
+# Paid from no account that money could go back to: the buyer is asked by email for one.
+ASKS_BUYER = frozenset({"konbini", "customer_balance", "boleto", "oxxo"})
+
 
 def create(work: UnitOfWork, charge: Json, amount: int | None, given: Json) -> Json:
     """Give back all that is left of a charge, or `amount` of it."""
@@ -19,11 +23,10 @@ def create(work: UnitOfWork, charge: Json, amount: int | None, given: Json) -> J
     wanted = left if amount is None else amount
     _require_refundable(work, charge, wanted, left)
     will = behaviour.of_method(work, work.get("payment_method", charge["payment_method"]))
-    waits = will.refund == "pending" or charge["payment_method_details"]["type"] != "card"
-    created = refund.create(
-        work, charge, amount=wanted, status="pending" if waits else "succeeded", given=given
-    )
-    kind = "refund" if charge["payment_method_details"]["type"] == "card" else "payment_refund"
+    paid_with = charge["payment_method_details"]["type"]
+    status = _first_status(will.refund, paid_with)
+    created = refund.create(work, charge, amount=wanted, status=status, given=given)
+    kind = "refund" if paid_with == "card" else "payment_refund"
     booked = balance_transaction.create(
         work,
         source=created,
@@ -38,7 +41,7 @@ def create(work: UnitOfWork, charge: Json, amount: int | None, given: Json) -> J
     work.save(charge)
     events.emit(work, "refund.created", created)
     events.emit(work, "charge.refunded", charge)
-    _schedule(work, created, will.refund, waits=waits)
+    _schedule(work, created, will.refund)
     if charge["refunded"]:
         fraud_warnings.settle(work, charge)
     return created
@@ -70,11 +73,41 @@ def show_reference(work: UnitOfWork, refund_id: str) -> None:
     _update(work, after, {"destination_details": before})
 
 
+def accept(work: UnitOfWork, refund_id: str) -> None:
+    """The buyer said where the money shall go: the refund is on its way."""
+    waiting = work.get("refund", refund_id)
+    if waiting["status"] != WAITING:
+        raise ApiError("This refund asks for no action.")
+    waiting.pop("next_action", None)
+    work.unschedule("fail_refund", refund_id)
+    accepted = waiting | {"status": "pending", "pending_reason": "processing"}
+    _update(work, accepted, {"status": WAITING})
+    _schedule(work, accepted, "succeeds")
+
+
+def cancel(work: UnitOfWork, refund_id: str) -> Json:
+    """Take back a refund that waits for the buyer. Stripe refuses it for every other one."""
+    canceled = work.get("refund", refund_id, "refund")
+    if canceled["status"] != WAITING:
+        raise ApiError("Canceling this refund is unsupported.")
+    work.unschedule("fail_refund", refund_id)
+    _return_money(work, canceled, "canceled", "merchant_request")
+    return canceled
+
+
 def fail(work: UnitOfWork, refund_id: str) -> None:
-    """The bank sent a refund back: the money returns to the account (timer)."""
+    """The bank sent a refund back, or the buyer never asked for it (timer)."""
     failed = work.store.find(refund_id, "refund")
-    if failed is None or failed["status"] not in {"pending", "succeeded"}:
+    if failed is None or failed["status"] not in {WAITING, "pending", "succeeded"}:
         return
+    unclaimed = failed["status"] == WAITING
+    reason = "unknown" if unclaimed else "lost_or_stolen_card"
+    _return_money(work, failed, "failed", reason)
+    events.emit(work, "refund.failed", failed)
+
+
+def _return_money(work: UnitOfWork, failed: Json, status: str, reason: str) -> None:
+    """End a refund; its money returns to the account and counts as not refunded."""
     former = failed["status"]
     booked = balance_transaction.create(
         work,
@@ -84,17 +117,17 @@ def fail(work: UnitOfWork, refund_id: str) -> None:
         description=f"REFUND FAILURE ({failed['id']})",
     )
     failed |= {
-        "status": "failed",
-        "failure_reason": "lost_or_stolen_card",
+        "status": status,
+        "failure_reason": reason,
         "failure_balance_transaction": booked["id"],
     }
     failed.pop("pending_reason", None)
+    failed.pop("next_action", None)
     charge = work.get("charge", failed["charge"])
     charge["amount_refunded"] -= failed["amount"]
     charge["refunded"] = False
     work.save(charge)
     _update(work, failed, {"status": former})
-    events.emit(work, "refund.failed", failed)
 
 
 def _update(work: UnitOfWork, changed: Json, previous: Json) -> None:
@@ -103,11 +136,19 @@ def _update(work: UnitOfWork, changed: Json, previous: Json) -> None:
     events.emit(work, "charge.refund.updated", changed, previous)
 
 
-def _schedule(work: UnitOfWork, created: Json, ending: str, *, waits: bool) -> None:
+def _first_status(ending: str, paid_with: str) -> str:
+    if paid_with in ASKS_BUYER:
+        return WAITING
+    return "pending" if ending == "pending" or paid_with != "card" else "succeeded"
+
+
+def _schedule(work: UnitOfWork, created: Json, ending: str) -> None:
     delays = work.config.delays
-    if ending == "fails":
+    if created["status"] == WAITING:
+        work.schedule(delays.refund_unclaimed, "fail_refund", created["id"])
+    elif ending == "fails":
         work.schedule(delays.refund_fails, "fail_refund", created["id"])
-    elif waits:
+    elif created["status"] == "pending":
         work.schedule(delays.refund_succeeds, "succeed_refund", created["id"])
     else:
         work.schedule(delays.refund_reference, "show_refund_reference", created["id"])

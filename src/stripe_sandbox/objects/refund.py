@@ -43,6 +43,18 @@ def create(work: UnitOfWork, charge: Json, *, amount: int, status: str, given: J
     }
     if status == "pending":
         body["pending_reason"] = "processing"
+    if status == "requires_action":
+        body["next_action"] = {
+            "type": "display_details",
+            "display_details": {
+                "email_sent": {
+                    "email_sent_at": work.timestamp,
+                    "email_sent_to": given.get("instructions_email")
+                    or charge["billing_details"]["email"],
+                },
+                "expires_at": work.timestamp + int(work.config.delays.refund_unclaimed),
+            },
+        }
     return work.insert(body)
 
 

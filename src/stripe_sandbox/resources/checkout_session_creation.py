@@ -51,7 +51,7 @@ def create(work: UnitOfWork, call: Call) -> Json:
         given,
         line_items=items,
         currency=currency,
-        types=_offered(given, types, currency),
+        types=_offered(work, given, types, currency),
         automatic=types is None,
         expires_at=expires_at,
         customer_details=details,
@@ -113,7 +113,7 @@ def _payment_method_types(call: Call) -> list[str] | None:
     return types or None
 
 
-def _offered(given: Json, types: list[str] | None, currency: str) -> list[str]:
+def _offered(work: UnitOfWork, given: Json, types: list[str] | None, currency: str) -> list[str]:
     if types is not None:
         for name in types:
             if not fits(name, currency):
@@ -124,7 +124,7 @@ def _offered(given: Json, types: list[str] | None, currency: str) -> list[str]:
                     saved=False,
                 )
         return types
-    offered = offered_by_default(currency)
+    offered = offered_by_default(currency, work.switched_methods())
     if "allowed_payment_method_types" in given:
         allowed = given["allowed_payment_method_types"]
         offered = [name for name in offered if name in allowed]

@@ -71,9 +71,8 @@ def update(work: UnitOfWork, call: Call) -> Json:
 
 
 def cancel(work: UnitOfWork, call: Call) -> Json:
-    """Refuse, as Stripe does for card refunds."""
-    work.get("refund", call.path["refund"], "refund")
-    raise ApiError("Canceling this refund is unsupported.")
+    """Take back a refund that waits for the buyer."""
+    return refunds.cancel(work, call.path["refund"])
 
 
 def list_(work: UnitOfWork, call: Call) -> Json:
