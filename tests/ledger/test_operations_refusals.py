@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from typing import Any
 from uuid import uuid4
 
@@ -11,6 +13,7 @@ import psycopg
 import pytest
 
 from coinpurse import Coinpurse, ledger
+from coinpurse.db import UnitOfWork
 from coinpurse.errors import (
     AmountTooLarge,
     DomainError,
@@ -41,17 +44,17 @@ CALLS: dict[str, Callable[[Coinpurse, dict[str, Any]], Any]] = {
     "reverse": lambda purse, v: purse.reverse(v["spent"], key=v["key"], coins=v["coins"]),
     "capture": lambda purse, v: purse.capture(v["held"], key=v["key"], coins=v["coins"]),
     "void": lambda purse, v: purse.void(v["held"], key=v["key"]),
-    "claw_back": lambda purse, v: _in_work(
-        purse, ledger.claw_back, v["user_id"], uuid4(), v["coins"], key=v["key"]
+    "unblock": lambda purse, v: _in_work(
+        purse, ledger.unblock, v["user_id"], key=v["key"], reason="r", actor="op"
     ),
-    "freeze": lambda purse, v: _in_work(purse, ledger.freeze, v["user_id"], uuid4(), key=v["key"]),
-    "release": lambda purse, v: _in_work(
-        purse, ledger.release, v["user_id"], uuid4(), key=v["key"]
+    "claim": lambda purse, v: _in_work(
+        purse, ledger.claim, v["user_id"], v["payment"], taking=v["coins"]
     ),
-    "give_back": lambda purse, v: _in_work(purse, ledger.give_back, v["clawed"], key=v["key"]),
 }
-OF_A_USER = sorted({*CALLS} - {"reverse", "capture", "void", "give_back"})
-OF_COINS = sorted({*CALLS} - {"void", "freeze", "release", "give_back"})
+# A claim has no key: its figures are absolute.
+WITH_KEY = sorted({*CALLS} - {"claim"})
+OF_A_USER = sorted({*CALLS} - {"reverse", "capture", "void"})
+OF_COINS = sorted({*CALLS} - {"void", "unblock", "claim"})
 
 
 def _only(results: list[Any]) -> Any:
@@ -68,7 +71,7 @@ def _in_work(purse: Coinpurse, call: Callable[..., Any], *args: Any, **values: A
 
 @pytest.fixture
 def good(purse: Coinpurse) -> dict[str, Any]:
-    """A wallet with 100 free coins, a spend, an open hold, a claw-back, and values that each call accepts."""
+    """A wallet with 100 free coins, a spend, an open hold, a claim, and values that each call accepts."""
     payment = uuid4()
     with purse.database.unit_of_work() as work:
         ledger.credit(
@@ -79,14 +82,16 @@ def good(purse: Coinpurse) -> dict[str, Any]:
             source="purchase",
             payment_id=payment,
         )
-        clawed = ledger.claw_back(work, "ada", payment, 10, key="claw-1")
+        claimed = ledger.claim(work, "ada", payment, taking=10)
+    assert claimed is not None
     return {
         "user_id": "ada",
         "coins": 5,
         "key": "new-key",
         "spent": purse.spend("ada", 10, key="spend-1").id,
         "held": purse.hold("ada", 10, key="hold-1").id,
-        "clawed": clawed.id,
+        "payment": payment,
+        "claimed": claimed.id,
     }
 
 
@@ -98,7 +103,7 @@ def untouched(purse: Coinpurse, good: dict[str, Any]) -> Callable[[], bool]:
         with purse.database.unit_of_work() as work:
             return [
                 work.rows(f"SELECT * FROM coinpurse.{table} ORDER BY 1")  # noqa: S608
-                for table in ("transactions", "holds")
+                for table in ("transactions", "holds", "claims")
             ] + [work.rows("SELECT user_id, balance, held FROM coinpurse.wallets ORDER BY 1")]
 
     before = everything()
@@ -109,7 +114,9 @@ def untouched(purse: Coinpurse, good: dict[str, Any]) -> Callable[[], bool]:
 def test_the_good_values_are_accepted(
     purse: Coinpurse, good: dict[str, Any], operation: str
 ) -> None:
-    assert CALLS[operation](purse, good).created
+    posted = CALLS[operation](purse, good)
+
+    assert posted.created
 
 
 @pytest.mark.parametrize("operation", OF_COINS)
@@ -127,7 +134,7 @@ def test_numbers_that_are_not_coins_are_refused(
     assert untouched()
 
 
-@pytest.mark.parametrize("operation", sorted(CALLS))
+@pytest.mark.parametrize("operation", WITH_KEY)
 def test_texts_that_are_not_keys_are_refused(
     purse: Coinpurse, good: dict[str, Any], untouched: Callable[[], bool], operation: str
 ) -> None:
@@ -135,6 +142,19 @@ def test_texts_that_are_not_keys_are_refused(
         with pytest.raises(InvalidRequest) as refused:
             CALLS[operation](purse, {**good, "key": key})
         assert refused.value.field == "key"
+    assert untouched()
+
+
+@pytest.mark.parametrize("field", ["taking", "freezing"])
+def test_figures_of_a_claim_that_are_not_coins_are_refused(
+    purse: Coinpurse, good: dict[str, Any], untouched: Callable[[], bool], field: str
+) -> None:
+    for coins in BAD_COINS:
+        if coins == 0 and type(coins) is int:
+            continue  # There it means that nothing is asked.
+        with pytest.raises(InvalidRequest) as refused:
+            _in_work(purse, ledger.claim, "ada", good["payment"], **{"taking": 10, field: coins})
+        assert refused.value.field == field
     assert untouched()
 
 
@@ -160,7 +180,6 @@ def test_reads_refuse_texts_that_are_not_user_ids(purse: Coinpurse, user_id: Any
     ("operation", "named", "kind"),
     [
         ("reverse", "spent", "transaction"),
-        ("give_back", "clawed", "transaction"),
         ("capture", "held", "hold"),
         ("void", "held", "hold"),
     ],
@@ -200,16 +219,12 @@ def test_what_is_short_is_told(purse: Coinpurse, good: dict[str, Any]) -> None:
     }
 
 
-@pytest.mark.parametrize("operation", ["reverse", "give_back"])
-def test_only_rows_of_the_right_type_can_be_undone(
-    purse: Coinpurse, good: dict[str, Any], operation: str
-) -> None:
-    wrong = [row.id for row in purse.transactions("ada") if row.type in ("grant", "hold")]
-    wrong.append(good["clawed"] if operation == "reverse" else good["spent"])
-    assert len(wrong) == 3
-    for id_ in wrong:
+def test_only_rows_that_used_coins_can_be_undone(purse: Coinpurse, good: dict[str, Any]) -> None:
+    wrong = {row.type: row.id for row in purse.transactions("ada") if row.id != good["spent"]}
+    assert wrong.keys() == {"grant", "hold", "refund"}
+    for id_ in wrong.values():
         with pytest.raises(NotFound):
-            CALLS[operation](purse, {**good, "spent": id_, "clawed": id_})
+            CALLS["reverse"](purse, {**good, "spent": id_})
 
 
 def test_no_more_than_was_held_is_captured(purse: Coinpurse, good: dict[str, Any]) -> None:
@@ -246,35 +261,49 @@ def test_no_more_than_was_spent_is_reversed(purse: Coinpurse, good: dict[str, An
             purse.reverse(good["spent"], key="r4", coins=coins)
 
 
-def test_a_claw_back_is_given_back_once(purse: Coinpurse, good: dict[str, Any]) -> None:
-    CALLS["give_back"](purse, {**good, "key": "first"})
+def test_a_claim_that_asks_for_what_was_done_already_posts_nothing(
+    purse: Coinpurse, good: dict[str, Any], untouched: Callable[[], bool]
+) -> None:
+    for _ in range(3):
+        assert CALLS["claim"](purse, {**good, "coins": 10}) is None
+    assert untouched()
 
-    with pytest.raises(AmountTooLarge) as refused:
-        CALLS["give_back"](purse, {**good, "key": "second"})
 
-    assert refused.value.facts == {"needed": 10, "available": 0}
-
-
-def test_a_claw_back_that_was_forgiven_whole_can_be_given_back(purse: Coinpurse) -> None:
+def test_a_wallet_without_blocks_can_be_unblocked_and_its_debt_stays(purse: Coinpurse) -> None:
     payment = uuid4()
-    with purse.database.unit_of_work() as work:
-        ledger.credit(
-            work,
-            "ada",
-            [ledger.NewGrant("paid", 10)],
-            key="c",
-            source="purchase",
-            payment_id=payment,
-        )
-        ledger.spend(work, "ada", 10, key="s")
-        clawed = ledger.claw_back(work, "ada", payment, 10, key="b", forgive=True)
-        given = ledger.give_back(work, clawed.id, key="g")
+    _in_work(
+        purse,
+        ledger.credit,
+        "ada",
+        [ledger.NewGrant("paid", 10)],
+        key="c",
+        source="purchase",
+        payment_id=payment,
+    )
+    purse.spend("ada", 10, key="s")
+    _in_work(purse, ledger.claim, "ada", payment, taking=10)
 
-    assert (clawed.coins, given.coins, given.balance_after) == (0, 0, 0)
+    posted = _in_work(purse, ledger.unblock, "ada", key="u", reason="Asked", actor="op")
+
+    assert (posted.type, posted.coins, posted.description, posted.actor) == (
+        "unblock",
+        0,
+        "Asked",
+        "op",
+    )
+    assert (purse.wallet("ada").blocked, purse.wallet("ada").debt) == (False, 10)
 
 
-@pytest.mark.parametrize("used", ["credit-1", "spend-1", "hold-1", "claw-1"])
-@pytest.mark.parametrize("operation", sorted(CALLS))
+@pytest.mark.parametrize(("reason", "actor"), [("", "op"), ("  ", "op"), ("r", ""), ("r", " ")])
+def test_an_unblock_needs_a_reason_and_an_actor(
+    purse: Coinpurse, good: dict[str, Any], reason: str, actor: str
+) -> None:
+    with pytest.raises(InvalidRequest, match="reason|actor"):
+        _in_work(purse, ledger.unblock, "ada", key="u", reason=reason, actor=actor)
+
+
+@pytest.mark.parametrize("used", ["credit-1", "spend-1", "hold-1"])
+@pytest.mark.parametrize("operation", WITH_KEY)
 def test_a_key_that_was_used_for_something_else_is_a_conflict(
     purse: Coinpurse,
     good: dict[str, Any],
@@ -386,6 +415,10 @@ def test_words_that_postgresql_does_not_take_are_refused(
         lambda: purse.hold("ada", 5, key="k", description=description),
         lambda: purse.reverse(good["spent"], key="k", description=description),
         lambda: purse.adjust("ada", 5, key="k", reason=description, actor="op"),
+        lambda: _in_work(
+            purse, ledger.claim, "ada", good["payment"], taking=5, description=description
+        ),
+        lambda: _in_work(purse, ledger.unblock, "ada", key="k", reason=description, actor="op"),
     ):
         with pytest.raises(InvalidRequest):
             call()
@@ -478,39 +511,34 @@ def test_a_blocked_wallet_receives_and_does_not_spend(
     purse.capture(good["held"], key="x")
 
 
+class _Joining:
+    """The purse's operations, all on the host's connection."""
+
+    def __init__(self, purse: Coinpurse, connection: psycopg.Connection) -> None:
+        self.purse, self.connection, self.database = purse, connection, self
+
+    def __getattr__(self, name: str) -> Any:
+        return partial(getattr(self.purse, name), connection=self.connection)
+
+    def unit_of_work(self) -> Any:
+        return nullcontext(UnitOfWork(self.connection))
+
+
 @pytest.mark.parametrize("operation", sorted(CALLS))
 def test_a_refusal_leaves_the_host_s_transaction_usable(
     purse: Coinpurse, good: dict[str, Any], database_url: str, operation: str
 ) -> None:
+    refusals = 0
     with psycopg.connect(database_url) as connection:
-        for spoiled in ({"key": "claw-1"}, {"user_id": "nobody"}, {"coins": 0}):
-            if operation in ("claw_back", "freeze", "release", "give_back"):
-                continue
-            values = {**good, **spoiled}
+        joining: Any = _Joining(purse, connection)
+        for spoiled in ({"key": "credit-1"}, {"user_id": "nobody"}, {"coins": 0, "held": 0}):
             try:
-                if operation == "spend_many":
-                    purse.spend_many(
-                        [Spend(values["user_id"], values["coins"], values["key"])],
-                        connection=connection,
-                    )
-                elif operation in ("reverse", "capture", "void"):
-                    getattr(purse, operation)(
-                        good["spent"] if operation == "reverse" else good["held"],
-                        key="claw-1",
-                        connection=connection,
-                    )
-                else:
-                    getattr(purse, operation)(
-                        values["user_id"],
-                        values["coins"],
-                        key="claw-1",
-                        **({"reason": "r", "actor": "op"} if operation == "adjust" else {}),
-                        connection=connection,
-                    )
+                CALLS[operation](joining, {**good, "key": f"k{refusals}", **spoiled})
             except DomainError:
-                pass
+                refusals += 1
             assert connection.execute("SELECT 1").fetchone() == (1,)
         purse.spend("ada", 1, key="after", connection=connection)
+    assert refusals
     assert purse.transactions("ada", limit=1)[0].idempotency_key == "after"
 
 
