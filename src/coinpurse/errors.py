@@ -127,6 +127,43 @@ class CheckoutFailed(DomainError):
     code = "checkout_failed"
 
 
+class NotRefundable(DomainError):
+    """There is nothing to give back, or Stripe refuses to. Facts: `payment_id`, `reason`."""
+
+    code = "not_refundable"
+
+    def __init__(self, payment_id: str, reason: str) -> None:
+        super().__init__(
+            f"This payment cannot be refunded: {reason}.", payment_id=payment_id, reason=reason
+        )
+
+
+class PaymentDisputed(DomainError):
+    """The bank is taking the money back already; a refund would pay the buyer twice. Facts: `payment_id`."""
+
+    code = "payment_disputed"
+
+
+class RefundTooLarge(DomainError):
+    """More money than is left of the payment. Facts: `asked_minor`, `left_minor`, `currency`."""
+
+    code = "refund_too_large"
+
+    def __init__(self, *, asked_minor: int, left_minor: int, currency: str) -> None:
+        super().__init__(
+            f"{asked_minor} {currency} (minor units) were to be refunded and {left_minor} are left.",
+            asked_minor=asked_minor,
+            left_minor=left_minor,
+            currency=currency,
+        )
+
+
+class NotInReview(DomainError):
+    """The payment waits for no decision, or not for this one. Facts: `payment_id`."""
+
+    code = "not_in_review"
+
+
 class InvalidEmail(DomainError):
     """A text that is not an e-mail address."""
 

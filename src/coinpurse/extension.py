@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import datetime
 from functools import cached_property
 
@@ -12,21 +12,15 @@ from coinpurse import jobs
 from coinpurse.api_keys import ApiKeys
 from coinpurse.catalog import Catalog, load_catalog
 from coinpurse.db import CommitWatcher, Database, UnitOfWork, require_migrated
-from coinpurse.errors import ConfigurationError, RedirectNotAllowed
+from coinpurse.errors import ConfigurationError
 from coinpurse.inbox import Inbox
 from coinpurse.ledger import SpendOrder
 from coinpurse.ledger.group_commit import GroupCommit
 from coinpurse.operations import WalletOperations
-from coinpurse.purchases import (
-    Payment,
-    PaymentStatus,
-    Purchases,
-    StartedCheckout,
-    all_payments,
-    find_payment,
-    payments_of,
-)
-from coinpurse.settings import Settings, origin_of
+from coinpurse.payment_operations import PaymentOperations
+from coinpurse.purchases import Purchases
+from coinpurse.refunds import AfterSales, Policies, Refunds, Reviews
+from coinpurse.settings import Settings
 from coinpurse.stripe_gateway import Gateway
 
 UserIdLoader = Callable[[], str | None]
@@ -78,10 +72,38 @@ class Services:
         def schedule(work: UnitOfWork, event_id: str, at: datetime) -> None:
             jobs.schedule_event(deferring, work, event_id, at)
 
-        return Inbox(self.database, self.gateway, schedule, self.settings.spend_order)
+        return Inbox(
+            self.database, self.gateway, self.after_sales, schedule, self.settings.spend_order
+        )
+
+    @cached_property
+    def policies(self) -> Policies:
+        """What the operator decided about money that goes back."""
+        settings = self.settings
+        return Policies(
+            spent_coins=settings.spent_coins_policy,
+            chargeback=settings.chargeback_policy,
+            inquiry=settings.inquiry_policy,
+            fraud_warning=settings.fraud_warning_policy,
+        )
+
+    @cached_property
+    def after_sales(self) -> AfterSales:
+        """What Stripe knows of payments after they were paid."""
+        return AfterSales(self.database, self.gateway, self.policies, self.settings.spend_order)
+
+    @cached_property
+    def refunds(self) -> Refunds:
+        """Refunds that we are asked for."""
+        return Refunds(self.database, self.gateway, self.after_sales, self.policies)
+
+    @cached_property
+    def reviews(self) -> Reviews:
+        """Payments that a person must settle."""
+        return Reviews(self.database, self.after_sales, self.refunds, self.settings.spend_order)
 
 
-class Coinpurse(WalletOperations):
+class Coinpurse(WalletOperations, PaymentOperations):
     """Coins for one application.
 
         purse = Coinpurse(app)                      # in Flask, with app.config
@@ -140,11 +162,6 @@ class Coinpurse(WalletOperations):
         return self._services
 
     @property
-    def settings(self) -> Settings:
-        """The frozen settings."""
-        return self.services.settings
-
-    @property
     def database(self) -> Database:
         """The connection pool."""
         return self.services.database
@@ -162,11 +179,6 @@ class Coinpurse(WalletOperations):
         return self.services.group_commit
 
     @property
-    def catalog(self) -> Catalog:
-        """The packs on sale."""
-        return self.services.catalog
-
-    @property
     def api_keys(self) -> ApiKeys:
         """The keys with which other backends call the service API."""
         return self.services.api_keys
@@ -179,73 +191,3 @@ class Coinpurse(WalletOperations):
     def require_ready(self) -> None:
         """Raise ConfigurationError, with the mend, unless the database can be reached and is migrated."""
         require_migrated(self.database)
-
-    def start_checkout(
-        self,
-        user_id: str,
-        *,
-        pack: str,
-        currency: str = "usd",
-        success_url: str,
-        cancel_url: str,
-        key: str | None = None,
-        locale: str | None = None,
-    ) -> StartedCheckout:
-        """Open a Stripe checkout for a pack on sale and return where to send the buyer.
-
-        pack: its sku. success_url, cancel_url: on an allowed origin; `{CHECKOUT_SESSION_ID}` in them is
-        filled in by Stripe. key: the same key and content return the same checkout.
-        Raises PackUnavailable, RedirectNotAllowed, IdempotencyConflict and CheckoutFailed.
-        """
-        chosen = self.catalog.by_sku(pack, currency)
-        for field, url in (("success_url", success_url), ("cancel_url", cancel_url)):
-            self._require_allowed(field, url)
-        return self.services.purchases.start(
-            user_id,
-            chosen,
-            currency,
-            success_url=success_url,
-            cancel_url=cancel_url,
-            request_key=key,
-            locale=locale,
-        )
-
-    def payment_status(self, session_id: str, user_id: str) -> PaymentStatus:
-        """Return how the user's payment stands, asking Stripe where it is pending (rate-limited).
-
-        Raises NotFound and Forbidden.
-        """
-        return self.services.purchases.status(session_id, user_id)
-
-    def cancel_checkout(self, session_id: str, user_id: str) -> PaymentStatus:
-        """Close an open checkout at Stripe; one that was paid first stays paid.
-
-        Raises NotFound, Forbidden and GatewayError.
-        """
-        return self.services.purchases.cancel(session_id, user_id)
-
-    def payments(self, user_id: str, limit: int = 50) -> Sequence[Payment]:
-        """Return the user's payments, newest first."""
-        with self.database.unit_of_work() as work:
-            return payments_of(work, user_id, limit=limit)
-
-    def all_payments(
-        self, *, status: str | None = None, in_review: bool = False, limit: int = 50
-    ) -> Sequence[Payment]:
-        """Return everybody's payments, newest first. in_review: only those that a person must look at."""
-        with self.database.unit_of_work() as work:
-            return all_payments(work, status=status, in_review=in_review, limit=limit)
-
-    def find_payment(self, id_or_session: str) -> Payment | None:
-        """Return a payment by its id or by Stripe's session id."""
-        with self.database.unit_of_work() as work:
-            return find_payment(work, id_or_session)
-
-    def _require_allowed(self, field: str, url: str) -> None:
-        origin = origin_of(url)
-        if origin not in self.settings.allowed_redirect_origins():
-            raise RedirectNotAllowed(
-                f"{field} must have an origin on the allow-list; add it to COINPURSE_REDIRECT_ORIGINS.",
-                field=field,
-                origin=origin or "",
-            )

@@ -73,6 +73,11 @@ def sweep_due(context: procrastinate.JobContext, timestamp: int) -> None:  # noq
     settle_due(_purse(context).database)
 
 
+def send_refunds(context: procrastinate.JobContext, timestamp: int) -> None:  # noqa: ARG001
+    """Go on with refunds that Stripe has not answered, and with those that a policy asked for."""
+    _purse(context).services.refunds.send_open()
+
+
 def settle_due(database: Database, *, batch: int = 500) -> int:
     """Settle every wallet that is due, a batch to a transaction; returns how many it were."""
     settled = 0
@@ -89,6 +94,7 @@ TASKS: dict[str, tuple[Callable[..., None], str | None]] = {
     "process_event": (process_event, None),
     "sweep_events": (sweep_events, EVERY_MINUTE),
     "sweep_due": (sweep_due, EVERY_MINUTE),
+    "send_refunds": (send_refunds, EVERY_MINUTE),
 }
 
 

@@ -191,6 +191,19 @@ class WalletOperations:
                 spend_order=self._spend_order,
             )
 
+    def unblock(
+        self,
+        user_id: str,
+        *,
+        key: str,
+        reason: str,
+        actor: str,
+        connection: HostConnection | None = None,
+    ) -> Transaction:
+        """Let a wallet spend again that a refund or dispute had blocked. Its debt stays."""
+        with self._statement(connection) as work:
+            return ledger.unblock(work, user_id, key=key, reason=reason, actor=actor)
+
     def transactions(
         self, user_id: str, before: int | None = None, limit: int = 50
     ) -> Sequence[Transaction]:

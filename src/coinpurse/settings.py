@@ -56,6 +56,11 @@ class Settings(BaseSettings):
     trusted_proxies: reverse proxies in front whose X-Forwarded-… headers are believed.
     spend_order: which coins are used first among those that expire together.
     group_commit: concurrent spends of one process share a commit; what makes a hot wallet fast.
+    spent_coins_policy: what becomes of coins that a refund or a dispute asks for and that were spent: a debt that the
+    next credit repays, forgiven, or a debt with a wallet that may not spend until somebody unblocks it.
+    chargeback_policy: what an open chargeback does to the coins that are left.
+    inquiry_policy: the same for a bank's question before a chargeback; no money has moved.
+    fraud_warning_policy: what a warning by an issuer does besides flagging the payment.
     """
 
     model_config = SettingsConfigDict(
@@ -84,6 +89,10 @@ class Settings(BaseSettings):
     trusted_proxies: int = Field(default=0, ge=0, le=10)
     spend_order: Literal["bonus_first", "paid_first"] = "bonus_first"
     group_commit: bool = False
+    spent_coins_policy: Literal["debt", "forgive", "block"] = "debt"
+    chargeback_policy: Literal["freeze", "claw_back"] = "freeze"
+    inquiry_policy: Literal["freeze", "ignore"] = "freeze"
+    fraud_warning_policy: Literal["flag", "refund"] = "flag"
 
     def __init__(self, **values: Any) -> None:
         try:

@@ -1,6 +1,7 @@
 """Blinker signals for the host. They fire after the commit, in the process that did the work.
 
-Each is sent with `payment` or `transaction` (frozen values). A receiver that raises is logged and does not
+Each is sent with frozen values: `payment`, `transaction`, and for disputes also `dispute`; `operator_alerted` with
+`event` (what happened, a stable dotted name) and `facts`. A receiver that raises is logged and does not
 disturb the others: the work is done.
 """
 
@@ -15,14 +16,21 @@ _signals = Namespace()
 coins_credited = _signals.signal("coins-credited")
 coins_spent = _signals.signal("coins-spent")
 payment_completed = _signals.signal("payment-completed")
+payment_refunded = _signals.signal("payment-refunded")
+dispute_opened = _signals.signal("dispute-opened")
+dispute_closed = _signals.signal("dispute-closed")
+operator_alerted = _signals.signal("operator-alerted")
 
 log = structlog.get_logger()
 
 
 def send_after_commit(
-    work: UnitOfWork, signal: NamedSignal, *, transaction_id: int, **facts: object
+    work: UnitOfWork, signal: NamedSignal, *, transaction_id: int | None = None, **facts: object
 ) -> None:
-    """Send the signal once the ledger row has committed, and never if it rolls back."""
+    """Send the signal once the work has committed, and never if it rolls back.
+
+    transaction_id: the ledger row that it is about, where there is one.
+    """
     if not signal.receivers:
         return
 

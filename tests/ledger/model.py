@@ -83,7 +83,7 @@ class ModelClaim:
 
     taking: int
     freezing: int
-    owing: bool
+    owing: int
     policy: str
     owed: int = 0
     forgiven: int = 0
@@ -215,9 +215,9 @@ class ModelWallet:
         return posted
 
     def claim(
-        self, payment: UUID, taking: int, freezing: int, owing: bool, policy: str
+        self, payment: UUID, taking: int, freezing: int, owing: int, policy: str
     ) -> Row | None:
-        known = self.claims.setdefault(payment, ModelClaim(0, 0, True, "debt"))
+        known = self.claims.setdefault(payment, ModelClaim(0, 0, 0, "debt"))
         known.taking, known.freezing, known.owing, known.policy = taking, freezing, owing, policy
         return self._follow(payment, known)
 
@@ -247,7 +247,9 @@ class ModelWallet:
         for grant in mine:
             grant.frozen = min(freeze, grant.remaining - grant.held)
             freeze -= grant.frozen
-        short = max(0, take + freeze * known.owing - sum(grant.expired for grant in mine))
+        frozen = sum(grant.frozen for grant in mine)
+        short = take + max(0, known.owing - frozen) - sum(grant.expired for grant in mine)
+        short = max(0, short)
         moves = [(g, g.remaining - had[id(g)]) for g in mine if g.remaining != had[id(g)]]
 
         worse = short - known.owed - known.forgiven

@@ -254,15 +254,16 @@ class LedgerMachine(RuleBasedStateMachine):
         payment=st.integers(0, 1),
         taking=st.integers(0, 150),
         freezing=st.integers(0, 150),
-        owing=st.booleans(),
+        owing=st.integers(0, 150),
         policy=st.sampled_from(["debt", "forgive", "block"]),
     )
     def claim(
-        self, user: int, payment: int, taking: int, freezing: int, owing: bool, policy: Any
+        self, user: int, payment: int, taking: int, freezing: int, owing: int, policy: Any
     ) -> None:
         wallet = self.wallets[user]
         if not wallet.exists:
             return
+        owing = min(owing, freezing)
         of_payment = self.payments[user][payment]
 
         posted = ledger.claim(

@@ -46,7 +46,7 @@ def _summary(payment: Payment) -> dict[str, object]:
     return {
         "id": payment.id,
         "user_id": payment.user_id,
-        "status": "in review" if payment.review_reason else payment.status,
+        "status": "in review" if payment.is_in_review else payment.status,
         "coins": payment.total_coins,
         "amount": f"{payment.price.major} {payment.price.currency.upper()}",
         "session_id": payment.session_id,

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import psycopg
-from psycopg_pool import ConnectionPool
+from psycopg_pool import ConnectionPool, PoolTimeout
 
 from coinpurse.db import embedded
 from coinpurse.db.unit_of_work import UnitOfWork
@@ -19,8 +19,20 @@ from coinpurse.settings import Settings
 OLDEST_POSTGRESQL = 150000
 # How long a caller waits where the server gives no further connection.
 WAIT_SECONDS = 10.0
+# How often a waiting caller has the pool try again: the pool alone would wait longer after each failure.
+TRY_SECONDS = 1.0
 # How long a statement waits for a row that somebody else keeps, a host's open transaction for one.
 LOCK_SECONDS = 15
+# What DATABASE_URL may say otherwise: a standby is never taken for the primary, and a server that vanished
+# without a word is given up within half a minute.
+DEFAULTS = {
+    "target_session_attrs": "read-write",
+    "connect_timeout": "5",
+    "keepalives_idle": "10",
+    "keepalives_interval": "5",
+    "keepalives_count": "3",
+    "tcp_user_timeout": "25000",
+}
 
 
 class Database:
@@ -31,16 +43,19 @@ class Database:
     """
 
     def __init__(self, conninfo: str, *, threads: int = 8) -> None:
-        self.conninfo = conninfo
+        given = psycopg.conninfo.conninfo_to_dict(conninfo)
+        missing = {name: value for name, value in DEFAULTS.items() if name not in given}
+        self.conninfo = psycopg.conninfo.make_conninfo(conninfo, **missing)
         self._opening = threading.Lock()
         # Twice the threads: a request may need a second connection while it holds one.
         self._pool: ConnectionPool[psycopg.Connection[Any]] = ConnectionPool(
-            conninfo,
+            self.conninfo,
             kwargs={"application_name": "coinpurse"},
             min_size=0,
             max_size=2 * threads,
             max_idle=300,
-            timeout=WAIT_SECONDS,
+            timeout=TRY_SECONDS,
+            reconnect_timeout=TRY_SECONDS,
             configure=_limit_waiting,
             open=False,
             name="coinpurse",
@@ -70,6 +85,8 @@ class Database:
         try:
             work = UnitOfWork(connection)
             yield work
+        except psycopg.errors.ReadOnlySqlTransaction as error:
+            raise _stepped_down(connection) from error
         finally:
             self._pool.putconn(connection)
         work.committed()
@@ -81,6 +98,8 @@ class Database:
         try:
             with connection:
                 yield connection
+        except psycopg.errors.ReadOnlySqlTransaction as error:
+            raise _stepped_down(connection) from error
         finally:
             self._pool.putconn(connection)
 
@@ -93,7 +112,7 @@ class Database:
         if self._pool.closed:
             self._open()
         while True:
-            connection = self._pool.getconn()
+            connection = self._wait_for_connection()
             if _is_open(connection):
                 # Only the driver is told; the server takes no part in it.
                 if connection.autocommit is not autocommit:
@@ -101,6 +120,17 @@ class Database:
                 return connection
             connection.close()
             self._pool.putconn(connection)
+
+    def _wait_for_connection(self) -> psycopg.Connection[Any]:
+        """Take what the pool gives, for WAIT_SECONDS at most. Raises psycopg_pool.PoolTimeout."""
+        tries = max(1, round(WAIT_SECONDS / TRY_SECONDS))
+        while True:
+            try:
+                return self._pool.getconn()
+            except PoolTimeout:
+                tries -= 1
+                if not tries:
+                    raise
 
     def _open(self) -> None:
         with self._opening:
@@ -112,7 +142,7 @@ class Database:
 
 def require_usable(conninfo: str) -> None:
     """Connect once. Raises psycopg.OperationalError, and ConfigurationError for a server that is too old."""
-    with psycopg.connect(conninfo, application_name="coinpurse", connect_timeout=10) as connection:
+    with psycopg.connect(conninfo, application_name="coinpurse") as connection:
         if connection.info.server_version < OLDEST_POSTGRESQL:
             version = connection.info.parameter_status("server_version")
             raise ConfigurationError(
@@ -123,6 +153,14 @@ def require_usable(conninfo: str) -> None:
 def _limit_waiting(connection: psycopg.Connection[Any]) -> None:
     connection.execute(f"SET lock_timeout = '{LOCK_SECONDS}s'")
     connection.commit()
+
+
+def _stepped_down(connection: psycopg.Connection[Any]) -> psycopg.OperationalError:
+    """Give up a connection to a server that takes no writes any more; the next one is made to another."""
+    connection.close()
+    return psycopg.OperationalError(
+        "The server takes no writes at present; repeat it with its key."
+    )
 
 
 def _is_open(connection: psycopg.Connection[Any]) -> bool:

@@ -24,8 +24,8 @@ REPORTS: dict[str, tuple[type[StripeObject], Callable[..., Report]]] = {
     "payment_intent.payment_failed": (PaymentIntent, report_of_intent),
 }
 
-# Kept whole and replayable until refunds and disputes are handled.
-PARKED_TYPES = frozenset(
+# What came after a sale: the event says only which payment to ask Stripe about.
+AFTER_SALE_TYPES = frozenset(
     {
         "refund.created",
         "refund.updated",
@@ -37,13 +37,14 @@ PARKED_TYPES = frozenset(
         "charge.dispute.funds_reinstated",
         "charge.dispute.closed",
         "radar.early_fraud_warning.created",
+        "radar.early_fraud_warning.updated",
     }
 )
 
-STATES = ("received", "processed", "ignored", "foreign", "parked", "failed")
+STATES = ("received", "processed", "ignored", "foreign", "failed", "dead")
 
 # What a webhook endpoint at Stripe should send us.
-HANDLED_TYPES = (*REPORTS, *sorted(PARKED_TYPES))
+HANDLED_TYPES = (*REPORTS, *sorted(AFTER_SALE_TYPES))
 
 BACK_OFF = tuple(
     timedelta(seconds=seconds)
@@ -57,8 +58,8 @@ RETRY_LATER_ATTEMPTS = 6
 class StoredEvent:
     """One row of the inbox.
 
-    state: received, processed, ignored (a type that we do not act on), foreign (not about our payments),
-    parked (kept for later handling) or failed (`error` has the traceback).
+    state: received, processed, ignored (a type that we do not act on), foreign (not about our payments), failed
+    (`error` has the traceback; tried again) or dead (tried in vain for days; a person must look and replay it).
     next_attempt_at: when our own worker tries it again; None when it does not.
     """
 
@@ -79,8 +80,8 @@ class StoredEvent:
 
     @property
     def is_open(self) -> bool:
-        """Whether an attempt is still owed; every other state is an end."""
-        return self.state in ("received", "failed")
+        """Whether it still waits for its effect; every other state is an end."""
+        return self.state in ("received", "failed", "dead")
 
 
 def back_off(attempts: int) -> timedelta | None:

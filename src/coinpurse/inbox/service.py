@@ -9,11 +9,13 @@ from datetime import UTC, datetime
 import psycopg
 import structlog
 
+from coinpurse import signals
 from coinpurse.db import Database, UnitOfWork
 from coinpurse.errors import CoinpurseError, NotFound, RetryLater
 from coinpurse.inbox import store
 from coinpurse.inbox.rules import (
-    PARKED_TYPES,
+    AFTER_SALE_TYPES,
+    HANDLED_TYPES,
     REPORTS,
     RETRY_LATER_ATTEMPTS,
     StoredEvent,
@@ -22,8 +24,11 @@ from coinpurse.inbox.rules import (
 from coinpurse.ledger import SpendOrder
 from coinpurse.ports import CheckoutSession, PaymentIntent, StripeEvent, StripeGateway, StripeObject
 from coinpurse.purchases import fulfil
+from coinpurse.refunds import AfterSales, LookUp
 
 ScheduleRetry = Callable[[UnitOfWork, str, datetime], None]
+# What an event is about, as far as it is known when we act on it; an exception where Stripe could not be asked.
+Subject = StripeObject | LookUp | Exception | None
 
 log = structlog.get_logger()
 
@@ -38,11 +43,13 @@ class Inbox:
         self,
         database: Database,
         gateway: StripeGateway,
+        after_sales: AfterSales,
         schedule_retry: ScheduleRetry,
         spend_order: SpendOrder = "bonus_first",
     ) -> None:
         self._database = database
         self._gateway = gateway
+        self._after_sales = after_sales
         self._schedule_retry = schedule_retry
         self._spend_order = spend_order
 
@@ -58,7 +65,7 @@ class Inbox:
             stored = store.lock(work, event.id)
             if not stored.is_open:
                 return stored
-            if not _must_fetch(event):
+            if not _must_fetch(event) and event.type not in AFTER_SALE_TYPES:
                 self._attempt(work, stored, event, event.object)
                 return store.lock(work, event.id)
         # Stripe must be asked, and not while a transaction is open. A crash from here on leaves it to the worker.
@@ -67,8 +74,8 @@ class Inbox:
     def process(self, event_id: str, *, again: bool = False) -> StoredEvent:
         """Act on a stored event that still needs it. Safe to repeat and to run concurrently.
 
-        again: also act on one that was dealt with (ignored, foreign or parked) under older rules; effects
-        rest on their own keys, so a repeat changes nothing. Raises NotFound.
+        again: also act on one that was dealt with, perhaps under older rules; effects rest on their own keys, so a
+        repeat changes nothing. Raises NotFound.
         """
         with self._database.unit_of_work() as work:
             stored = store.find(work, event_id)
@@ -76,10 +83,10 @@ class Inbox:
             raise NotFound("event", event_id)
         if not (stored.is_open or again):
             return stored
-        fetched: StripeObject | Exception | None
+        fetched: Subject
         event = self._gateway.parse_event(stored.payload)
         try:
-            fetched = self._gateway.fetch(event) if _must_fetch(event) else event.object
+            fetched = self._ask(event)
         except Exception as error:  # noqa: BLE001  Kept on the event's row, as any failed attempt is.
             fetched = error
         with self._database.unit_of_work() as work:
@@ -117,12 +124,12 @@ class Inbox:
         work: UnitOfWork,
         stored: StoredEvent,
         event: StripeEvent,
-        about: StripeObject | Exception | None,
+        about: Subject,
     ) -> None:
         """Act inside a savepoint; note the outcome, good or bad, beside it."""
         try:
             with work.savepoint():
-                state, note = _act(work, event, about, self._spend_order)
+                state, note = self._act(work, event, about)
         except RetryLater as error:
             if stored.attempts + 1 >= RETRY_LATER_ATTEMPTS:
                 store.finished(work, event.id, state="foreign", note=str(error))
@@ -134,49 +141,65 @@ class Inbox:
             store.finished(work, event.id, state=state, note=note)
             log.info("event.finished", event_id=event.id, type=event.type, state=state)
 
+    def _ask(self, event: StripeEvent) -> Subject:
+        """Fetch what must be known to act on the event. No transaction is open."""
+        about = event.object if not _must_fetch(event) else None
+        if event.type in AFTER_SALE_TYPES:
+            intent_id = _intent_of(about or self._gateway.fetch(event))
+            return None if intent_id is None else self._after_sales.look_up(intent_id)
+        return self._gateway.fetch(event) if _must_fetch(event) else about
+
+    def _act(self, work: UnitOfWork, event: StripeEvent, about: Subject) -> tuple[str, str | None]:
+        if isinstance(about, Exception):
+            raise about
+        if event.type in AFTER_SALE_TYPES:
+            payment = self._after_sales.apply(work, about) if isinstance(about, LookUp) else None
+        elif event.type not in REPORTS:
+            return "ignored", None
+        else:
+            expected, read = REPORTS[event.type]
+            if not isinstance(about, expected):
+                raise TypeError(f"a {event.type} event is about a {type(about).__name__}")
+            assert isinstance(about, CheckoutSession | PaymentIntent)
+            if about.livemode != event.livemode:
+                return "foreign", "the event and its object are of different modes"
+            payment = fulfil(work, read(about), spend_order=self._spend_order).payment
+        if payment is None:
+            return "foreign", "about a payment that is not ours"
+        return "processed", f"payment {payment.id}: {payment.status}"
+
     def _failed(self, work: UnitOfWork, stored: StoredEvent, error: Exception) -> None:
         wait = back_off(stored.attempts + 1)
         at = datetime.now(UTC) + wait if wait is not None else None
         store.failed(
             work, stored.id, error="".join(traceback.format_exception(error)), next_attempt_at=at
         )
-        if at is not None:
-            self._schedule_retry(work, stored.id, at)
+        facts: dict[str, object] = {
+            "event_id": stored.id,
+            "type": stored.type,
+            "attempts": stored.attempts + 1,
+            "error": type(error).__name__,
+        }
+        if at is None:
+            # Its coins, if it is about any, wait for a person: replay it once the cause is mended.
+            log.critical("event.dead", **facts)
+            signals.send_after_commit(
+                work, signals.operator_alerted, event="event.dead", facts=facts
+            )
+            return
+        self._schedule_retry(work, stored.id, at)
         # An event that came before its row is no fault, and most often another application's.
         report = log.warning if isinstance(error, RetryLater) else log.error
-        report(
-            "event.failed",
-            event_id=stored.id,
-            type=stored.type,
-            attempts=stored.attempts + 1,
-            error=type(error).__name__,
-            next_attempt_at=at and at.isoformat(),
-        )
+        report("event.failed", **facts, next_attempt_at=at.isoformat())
 
 
 def _must_fetch(event: StripeEvent) -> bool:
     """A thin event carries no object; a snapshot's may be one that we cannot read."""
-    return event.object is None and event.type in REPORTS
+    return event.object is None and event.type in HANDLED_TYPES
 
 
-def _act(
-    work: UnitOfWork,
-    event: StripeEvent,
-    about: StripeObject | Exception | None,
-    spend_order: SpendOrder,
-) -> tuple[str, str | None]:
-    if isinstance(about, Exception):
-        raise about
-    if event.type in PARKED_TYPES:
-        return "parked", None
-    if event.type not in REPORTS:
-        return "ignored", None
-    expected, read = REPORTS[event.type]
-    if not isinstance(about, expected):
-        raise TypeError(f"a {event.type} event is about a {type(about).__name__}")
-    if not isinstance(about, CheckoutSession | PaymentIntent) or about.livemode != event.livemode:
-        return "foreign", "the event and its object are of different modes"
-    fulfilment = fulfil(work, read(about), spend_order=spend_order)
-    if fulfilment.payment is None:
-        return "foreign", "about a payment that is not ours"
-    return "processed", f"payment {fulfilment.payment.id}: {fulfilment.payment.status}"
+def _intent_of(about: StripeObject | None) -> str | None:
+    """The payment intent behind what came after a sale; None where there is none, as for another's old charge."""
+    if about is None or isinstance(about, CheckoutSession | PaymentIntent):
+        raise TypeError(f"an event about what came after a sale is about a {type(about).__name__}")
+    return about.payment_intent_id

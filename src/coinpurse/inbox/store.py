@@ -31,7 +31,8 @@ FINISHED = """
 """
 FAILED = """
     UPDATE coinpurse.stripe_events
-       SET state = 'failed', attempts = attempts + 1, error = %(error)s, next_attempt_at = %(next_attempt_at)s
+       SET state = CASE WHEN CAST(%(next_attempt_at)s AS timestamptz) IS NULL THEN 'dead' ELSE 'failed' END,
+           attempts = attempts + 1, error = %(error)s, next_attempt_at = %(next_attempt_at)s
      WHERE id = %(id)s
 """
 DUE = """

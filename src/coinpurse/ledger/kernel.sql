@@ -90,8 +90,8 @@ DECLARE
     to_take   bigint := claimed.taking;
     to_freeze bigint := claimed.freezing;
     lapsed    bigint := 0;
-    taking    bigint;
-    icing     bigint;
+    part      bigint;
+    frost     bigint;
     ids       bigint[] := '{}';
     moves     bigint[] := '{}';
     moved     bigint := 0;
@@ -106,26 +106,26 @@ BEGIN
         SELECT * FROM coinpurse.grants
          WHERE payment_id = claimed.payment_id AND user_id = claimed.user_id ORDER BY kind DESC, id
     LOOP
-        taking := least(to_take, given.remaining - given.held + given.taken);
-        icing := least(to_freeze, given.remaining - given.held + given.taken - taking);
-        to_take := to_take - taking;
-        to_freeze := to_freeze - icing;
+        part := least(to_take, given.remaining - given.held + given.taken);
+        frost := least(to_freeze, given.remaining - given.held + given.taken - part);
+        to_take := to_take - part;
+        to_freeze := to_freeze - frost;
         lapsed := lapsed + given.expired;
-        CONTINUE WHEN taking = given.taken AND icing = given.frozen;
+        CONTINUE WHEN part = given.taken AND frost = given.frozen;
         UPDATE coinpurse.grants
-           SET remaining = remaining + taken - taking, taken = taking, frozen = icing,
-               exhausted = (remaining + taken = taking)
+           SET remaining = remaining + taken - part, taken = part, frozen = frost,
+               exhausted = (remaining + taken = part)
          WHERE id = given.id;
-        thawed := thawed + given.frozen - icing;
-        IF taking <> given.taken THEN
+        thawed := thawed + given.frozen - frost;
+        IF part <> given.taken THEN
             ids := ids || given.id;
-            moves := moves || given.taken - taking;
-            moved := moved + given.taken - taking;
+            moves := moves || given.taken - part;
+            moved := moved + given.taken - part;
         END IF;
     END LOOP;
 
     -- What is not there was spent, or has expired.
-    missing := greatest(to_take + CASE WHEN claimed.owing THEN to_freeze ELSE 0 END - lapsed, 0)
+    missing := greatest(to_take + greatest(claimed.owing - (claimed.freezing - to_freeze), 0) - lapsed, 0)
                - claimed.owed - claimed.forgiven;
     IF missing > 0 AND claimed.policy = 'forgive' THEN
         forgave := missing;
@@ -670,7 +670,7 @@ END $$;
 -- What became of a payment's money: bring its coins in line with it, and post the difference, if there is one.
 --   amount        coins that are gone: refunded, or lost to a dispute
 --   contested     coins that a dispute is about: frozen as far as they are there
---   owing         whether contested coins that were spent are owed meanwhile
+--   owing         how many of the contested coins are owed meanwhile where they are not there
 --   spent_policy  for coins that were spent: debt, forgive, or block (a debt, and the wallet may not spend)
 -- The targets are absolute, so that calls may come in any order and be repeated: the last one holds.
 CREATE OR REPLACE FUNCTION coinpurse.claim(
@@ -678,7 +678,7 @@ CREATE OR REPLACE FUNCTION coinpurse.claim(
     of_payment      uuid,
     amount          bigint,
     contested       bigint,
-    owing           boolean,
+    owing           bigint,
     spent_policy    text,
     row_type        text,
     row_description text DEFAULT '',

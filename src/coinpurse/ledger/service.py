@@ -295,15 +295,15 @@ def claim(
     *,
     taking: int,
     freezing: int = 0,
-    owing: bool = True,
+    owing: int = 0,
     policy: SpentPolicy = "debt",
     cause: ClaimCause = "refund",
     description: str = "",
 ) -> Transaction | None:
     """Bring a payment's coins in line with what became of its money, and post the difference.
 
-    taking: coins that are gone. freezing: coins in dispute, frozen as far as they are there. owing: whether disputed
-    coins that were spent are owed meanwhile. policy: what becomes of spent coins.
+    taking: coins that are gone. freezing: coins in dispute, frozen as far as they are there. owing: how many of the
+    disputed ones are owed meanwhile where they are not there. policy: what becomes of spent coins.
     The figures are absolute: calls in any order and number end as the last one says. None where nothing changed.
     Coins that come back later (a hold let go, a spend reversed) follow the claim by themselves.
     """
@@ -314,7 +314,7 @@ def claim(
         payment_id=payment_id,
         taking=require_coins(taking, field="taking", least=0),
         freezing=require_coins(freezing, field="freezing", least=0),
-        owing=owing,
+        owing=require_coins(owing, field="owing", least=0),
         policy=policy,
         cause=cause,
         description=require_description(description),

@@ -7,9 +7,13 @@ from coinpurse.purchases.service import (
     Purchases,
     StartedCheckout,
     all_payments,
+    credit,
+    find_by_intent,
     find_payment,
     fulfil,
+    lock_payment,
     payments_of,
+    save_payment,
 )
 
 __all__ = [
@@ -20,9 +24,13 @@ __all__ = [
     "Purchases",
     "StartedCheckout",
     "all_payments",
+    "credit",
+    "find_by_intent",
     "find_payment",
     "fulfil",
+    "lock_payment",
     "payments_of",
     "report_of_intent",
     "report_of_session",
+    "save_payment",
 ]

@@ -67,7 +67,9 @@ TRANSITIONS = {
 class Payment:
     """Our row of one checkout. `price` is what the buyer was asked; what was sold stays what was sold.
 
-    review_reason: why a paid payment was not credited. settling_at: since when a delayed method is under way.
+    review_reason: why a paid payment was not credited; reviewed_at: when a person has settled that.
+    review_intent_id: the payment intent that it is about. settling_at: since when a delayed method is under way.
+    refunded_minor: of all refunds that have not failed. disputed_minor: of chargebacks that are open or lost.
     """
 
     id: UUID
@@ -90,10 +92,26 @@ class Payment:
     cancel_requested_at: datetime | None
     failure_reason: str | None
     review_reason: str | None
+    review_intent_id: str | None
+    review_note: str | None
+    reviewed_at: datetime | None
+    refunded_minor: int
+    disputed_minor: int
+    fraud_warning_at: datetime | None
     completed_at: datetime | None
     transaction_id: int | None
     created_at: datetime
     updated_at: datetime
+
+    @property
+    def is_in_review(self) -> bool:
+        """Whether a person must look at it."""
+        return self.review_reason is not None and self.reviewed_at is None
+
+    @property
+    def is_credited(self) -> bool:
+        """Whether its coins have been in the wallet, whatever became of them."""
+        return self.transaction_id is not None
 
     @property
     def total_coins(self) -> int:
@@ -163,6 +181,8 @@ def objection(payment: Payment, report: Report) -> str | None:
     """Why a paid report must not be credited without a person looking; None where all agrees."""
     if report.signal is Signal.FREE:
         return "Stripe says that no payment was required"
+    if not payment.is_credited and (payment.refunded_minor or payment.disputed_minor):
+        return "its money was given back before its coins were credited"
     if (report.amount_minor, report.currency) != (
         payment.price.amount_minor,
         payment.price.currency,

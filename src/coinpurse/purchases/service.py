@@ -37,9 +37,10 @@ from coinpurse.purchases.rules import (
     objection,
     report_of_session,
 )
-from coinpurse.purchases.store import all_payments, payments_of
+from coinpurse.purchases.store import all_payments, find_by_intent, payments_of
+from coinpurse.purchases.store import save as save_payment
 
-__all__ = ["all_payments", "payments_of"]
+__all__ = ["all_payments", "find_by_intent", "payments_of", "save_payment"]
 
 # How often one payment is looked up at Stripe, whoever asks for its status and however often.
 CHECK_INTERVAL_SECONDS = 3.0
@@ -231,6 +232,14 @@ def find_payment(work: UnitOfWork, id_or_session: str) -> Payment | None:
     return store.find(work, named) if named else store.find_by_session(work, id_or_session)
 
 
+def lock_payment(work: UnitOfWork, payment_id: UUID) -> Payment:
+    """Return a payment, held to the end of the work. Raises NotFound."""
+    payment = store.lock(work, payment_id)
+    if payment is None:
+        raise NotFound("payment", str(payment_id))
+    return payment
+
+
 def fulfil(
     work: UnitOfWork, report: Report, *, spend_order: SpendOrder = "bonus_first"
 ) -> Fulfilment:
@@ -257,27 +266,40 @@ def fulfil(
         if reason is not None:
             changed = replace(changed, session_id=payment.session_id)
         if reason is None:
-            transaction = _credit(work, changed, spend_order)
-            changed = replace(
-                changed,
-                transaction_id=transaction.id,
-                completed_at=payment.completed_at or transaction.created_at,
-                settling_at=None,
-            )
+            transaction, changed = credit(work, changed, spend_order)
         else:
-            changed = _for_review(replace(changed, status=payment.status), reason)
+            changed = _for_review(
+                replace(changed, status=payment.status), reason, report.payment_intent_id
+            )
     elif report.signal is Signal.DECLINED:
         changed = _declined(changed, report)
     elif payment.status == "pending":
         changed = _still_unpaid(changed, report)
     if changed != payment:
         store.save(work, changed)
-    if transaction is not None and transaction.created:
+    return Fulfilment(changed, transaction, created=transaction is not None and transaction.created)
+
+
+def credit(
+    work: UnitOfWork, payment: Payment, spend_order: SpendOrder
+) -> tuple[Transaction, Payment]:
+    """Credit what was sold, once for each payment; the payment that comes back has yet to be saved.
+
+    The payment is locked, and the caller knows that its coins are due.
+    """
+    transaction = _credit(work, payment, spend_order)
+    credited = replace(
+        payment,
+        transaction_id=transaction.id,
+        completed_at=payment.completed_at or transaction.created_at,
+        settling_at=None,
+    )
+    if transaction.created:
         log.info("purchase.fulfilled", payment_id=str(payment.id), coins=transaction.coins)
         signals.send_after_commit(
-            work, signals.payment_completed, transaction_id=transaction.id, payment=changed
+            work, signals.payment_completed, transaction_id=transaction.id, payment=credited
         )
-    return Fulfilment(changed, transaction, created=transaction is not None and transaction.created)
+    return transaction, credited
 
 
 def _find_locked(work: UnitOfWork, report: Report) -> Payment | None:
@@ -303,10 +325,19 @@ def _other_s_session(work: UnitOfWork, payment: Payment, report: Report) -> str 
     return f"paid through {report.session_id}, which is the session of payment {other.id}"
 
 
-def _for_review(payment: Payment, reason: str) -> Payment:
-    if payment.review_reason is None:
-        log.error("purchase.needs_review", payment_id=str(payment.id), reason=reason)
-    return replace(payment, review_reason=payment.review_reason or reason)
+def _for_review(payment: Payment, reason: str, intent_id: str | None) -> Payment:
+    """Ask for a person, once for each cause; one that was settled is asked for again where the cause is new."""
+    known = (payment.review_reason, payment.review_intent_id) == (reason, intent_id)
+    if payment.is_in_review or known:
+        return payment
+    log.error("purchase.needs_review", payment_id=str(payment.id), reason=reason)
+    return replace(
+        payment,
+        review_reason=reason,
+        review_intent_id=intent_id,
+        review_note=None,
+        reviewed_at=None,
+    )
 
 
 def _still_unpaid(payment: Payment, report: Report) -> Payment:

@@ -30,6 +30,10 @@ BY_REQUEST = f"""
     SELECT {COLUMNS} FROM coinpurse.payment_sessions WHERE user_id = %(user_id)s AND request_key = %(request_key)s
 """
 BY_SESSION = f"SELECT {COLUMNS} FROM coinpurse.payment_sessions WHERE session_id = %(session_id)s"
+BY_INTENT = f"""
+    SELECT {COLUMNS} FROM coinpurse.payment_sessions WHERE payment_intent_id = %(intent_id)s
+     ORDER BY completed_at NULLS LAST LIMIT 1
+"""
 BY_ID = f"SELECT {COLUMNS} FROM coinpurse.payment_sessions WHERE id = %(id)s"
 LOCK = f"{BY_ID} FOR NO KEY UPDATE"
 OF_USER = f"""
@@ -39,7 +43,7 @@ OF_USER = f"""
 LATEST = f"""
     SELECT {COLUMNS} FROM coinpurse.payment_sessions
      WHERE (CAST(%(status)s AS text) IS NULL OR status = %(status)s)
-       AND (NOT %(in_review)s OR review_reason IS NOT NULL)
+       AND (NOT %(in_review)s OR (review_reason IS NOT NULL AND reviewed_at IS NULL))
      ORDER BY created_at DESC, id DESC LIMIT %(limit)s
 """
 OPENED = """
@@ -58,6 +62,9 @@ CHANGED = """
        SET status = %(status)s, session_id = %(session_id)s, payment_intent_id = %(payment_intent_id)s,
            settling_at = %(settling_at)s, decline_code = %(decline_code)s, decline_message = %(decline_message)s,
            declined_at = %(declined_at)s, failure_reason = %(failure_reason)s, review_reason = %(review_reason)s,
+           review_intent_id = %(review_intent_id)s, review_note = %(review_note)s, reviewed_at = %(reviewed_at)s,
+           refunded_minor = %(refunded_minor)s, disputed_minor = %(disputed_minor)s,
+           fraud_warning_at = %(fraud_warning_at)s,
            completed_at = %(completed_at)s, transaction_id = %(transaction_id)s, updated_at = now()
      WHERE id = %(id)s
 """
@@ -117,6 +124,12 @@ def find_by_session(work: UnitOfWork, session_id: str) -> Payment | None:
     return row and _payment(row)
 
 
+def find_by_intent(work: UnitOfWork, intent_id: str) -> Payment | None:
+    """Return the payment that was paid, or tried, with Stripe's payment intent."""
+    row = work.row(BY_INTENT, intent_id=intent_id)
+    return row and _payment(row)
+
+
 def find(work: UnitOfWork, payment_id: UUID) -> Payment | None:
     """Return the payment."""
     row = work.row(BY_ID, id=payment_id)
@@ -156,7 +169,7 @@ def failed(work: UnitOfWork, payment_id: UUID, reason: str) -> None:
 
 
 def save(work: UnitOfWork, payment: Payment) -> None:
-    """Write what a report changed. The row is locked."""
+    """Write what a report or a look-up changed. The row is locked."""
     work.execute(
         CHANGED,
         id=payment.id,
@@ -169,6 +182,12 @@ def save(work: UnitOfWork, payment: Payment) -> None:
         declined_at=payment.declined_at,
         failure_reason=payment.failure_reason,
         review_reason=payment.review_reason,
+        review_intent_id=payment.review_intent_id,
+        review_note=payment.review_note,
+        reviewed_at=payment.reviewed_at,
+        refunded_minor=payment.refunded_minor,
+        disputed_minor=payment.disputed_minor,
+        fraud_warning_at=payment.fraud_warning_at,
         completed_at=payment.completed_at,
         transaction_id=payment.transaction_id,
     )

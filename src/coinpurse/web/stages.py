@@ -149,8 +149,8 @@ def stage_of(payment: Payment) -> Stage:
     if payment.status != "pending":
         # `failed` and the like can have been paid all the same; then a person is looking at it.
         unpaid = payment.status in ("failed", "expired", "cancelled")
-        return STAGES["review" if unpaid and payment.review_reason else payment.status]
-    if payment.review_reason is not None:
+        return STAGES["review" if unpaid and payment.is_in_review else payment.status]
+    if payment.is_in_review:
         return STAGES["review"]
     if payment.settling_at is not None:
         return STAGES["settling"]
