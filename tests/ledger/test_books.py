@@ -99,26 +99,39 @@ def test_among_equals_the_oldest_is_spent_first(database: Database) -> None:
 def test_coins_that_are_held_or_frozen_are_passed_over(database: Database) -> None:
     payment = uuid4()
     credit(database, NewGrant("bonus", 10), key="a", payment_id=payment)
-    do(database, ledger.freeze, "ada", payment, key="f")
+    do(database, ledger.claim, "ada", payment, taking=0, freezing=10, cause="dispute")
     credit(database, NewGrant("bonus", 11), key="b")
     do(database, ledger.hold, "ada", 7, key="h", ttl_seconds=60)
     credit(database, NewGrant("bonus", 12), key="c")
 
     assert spent_from(database, 9) == [(11, 4), (12, 5)]
 
-    do(database, ledger.release, "ada", payment, key="r")
+    do(database, ledger.claim, "ada", payment, taking=0, cause="dispute")
     assert spent_from(database, 12, "t") == [(10, 10), (12, 2)]
 
 
-def test_coins_restored_to_a_payment_keep_its_place_in_the_order(database: Database) -> None:
+def test_coins_restored_to_a_payment_keep_their_place_in_the_order(database: Database) -> None:
+    payment = uuid4()
+    credit(database, NewGrant("paid", 10), key="a", payment_id=payment)
+    credit(database, NewGrant("bonus", 15), key="b")
+    credit(database, NewGrant("paid", 12), key="c")
+    do(database, ledger.claim, "ada", payment, taking=10)
+    do(database, ledger.claim, "ada", payment, taking=0)
+
+    assert spent_from(database, 30) == [(15, 15), (10, 10), (12, 5)]
+
+
+def test_a_repaid_debt_that_comes_back_is_spent_after_the_coins_that_were_there(
+    database: Database,
+) -> None:
     payment = uuid4()
     credit(database, NewGrant("paid", 10), key="a", payment_id=payment)
     do(database, ledger.spend, "ada", 10, key="s0")
-    clawed = do(database, ledger.claw_back, "ada", payment, 10, key="b")
+    claimed = do(database, ledger.claim, "ada", payment, taking=10)
     credit(database, NewGrant("bonus", 15), key="c")
-    restored = do(database, ledger.give_back, clawed.id, key="g")
+    restored = do(database, ledger.claim, "ada", payment, taking=0)
 
-    assert (clawed.debt, restored.debt, restored.balance_after) == (10, 0, 15)
+    assert (claimed.debt, restored.debt, restored.balance_after) == (10, 0, 15)
     assert spent_from(database, 6) == [(15, 5), (10, 1)]
 
 
@@ -126,7 +139,7 @@ def test_a_debt_is_repaid_by_the_next_credit(database: Database) -> None:
     payment = uuid4()
     credit(database, NewGrant("paid", 10), key="a", payment_id=payment)
     do(database, ledger.spend, "ada", 8, key="s")
-    do(database, ledger.claw_back, "ada", payment, 10, key="b")
+    do(database, ledger.claim, "ada", payment, taking=10)
     wallet = do(database, ledger.get_wallet, "ada")
     assert (wallet.balance, wallet.debt, wallet.available) == (-8, 8, -8)
 
@@ -202,14 +215,38 @@ def test_frozen_coins_expire_when_they_are_released(
 ) -> None:
     payment = uuid4()
     credit(database, NewGrant("paid", 10, expires_at=SOON), key="a", payment_id=payment)
-    do(database, ledger.freeze, "ada", payment, key="f")
+    do(database, ledger.claim, "ada", payment, taking=0, freezing=10, cause="dispute")
     sql.execute("UPDATE coinpurse.grants SET expires_at = now()")
     sql.execute("UPDATE coinpurse.wallets SET next_due_at = now()")
     assert do(database, ledger.get_wallet, "ada").frozen == 10
 
-    do(database, ledger.release, "ada", payment, key="r")
+    do(database, ledger.claim, "ada", payment, taking=0, cause="dispute")
 
     assert do(database, ledger.get_wallet, "ada").balance == 0
+    (last,) = do(database, ledger.list_transactions, "ada", before=None, limit=1)
+    assert (last.type, last.coins) == ("expiry", -10)
+
+
+def test_what_a_claim_did_to_a_grant_is_explained(database: Database) -> None:
+    payment = uuid4()
+    credit(database, NewGrant("paid", 10), key="a", payment_id=payment, type_="purchase")
+    do(database, ledger.spend, "ada", 4, key="s")
+    do(database, ledger.claim, "ada", payment, taking=10)
+    credit(database, NewGrant("bonus", 9), key="b")
+
+    do(database, ledger.claim, "ada", payment, taking=5, cause="dispute")
+
+    told = do(database, ledger.explain, "ada")
+    bought, gift, restored = told.grants
+    assert (told.balance, told.debt) == (10, 0)
+    assert dict(bought.moves) == {"purchase": 10, "usage": -4, "refund": -6, "restoration": 1}
+    assert (dict(gift.moves), gift.remaining) == ({"grant": 5}, 5)
+    assert (restored.source, restored.coins, dict(restored.moves)) == (
+        "restoration",
+        4,
+        {"restoration": 4},
+    )
+    assert sum(grant.remaining for grant in told.grants) == told.balance
 
 
 def test_a_balance_is_explained_by_its_causes(database: Database) -> None:
@@ -284,7 +321,7 @@ TAMPERING = {
         "transactions that break the chain"
     },
     "UPDATE coinpurse.transactions SET held = 0 WHERE type = 'hold'": {"held against transactions"},
-    "UPDATE coinpurse.transactions SET frozen = 0 WHERE type = 'freeze'": {
+    "UPDATE coinpurse.transactions SET frozen = 0 WHERE type = 'dispute'": {
         "frozen against transactions"
     },
     "UPDATE coinpurse.transactions SET grant_coins = '{-11}' WHERE type = 'usage'": {
@@ -313,27 +350,76 @@ TAMPERING = {
 }
 
 
+def tampered(database: Database, sql: psycopg.Connection, statement: str) -> set[str]:
+    """Change Ada's rows behind the ledger's back; what `verify` then names, of her alone."""
+    with database.unit_of_work() as work:
+        assert list(ledger.verify(work)) == [(2, [])]
+    sql.execute("SET session_replication_role = replica")  # No trigger is in the way.
+    before, where, condition = statement.partition(" WHERE ")
+    sql.execute(f"{before} WHERE user_id = 'ada'" + (f" AND {condition}" if where else ""))
+
+    with database.unit_of_work() as work:
+        ((found, differing),) = list(ledger.verify(work))
+    assert found == 2
+    assert {wrong.user_id for wrong in differing} == {"ada"}
+    assert all(wrong.wallet != wrong.rows for wrong in differing)
+    return {wrong.what for wrong in differing}
+
+
+AFTER_A_CLAIM = {
+    "UPDATE coinpurse.transactions SET debt = debt - 1 WHERE type = 'refund'": {
+        "debt against transactions"
+    },
+    "UPDATE coinpurse.transactions SET coins = coins + 1 WHERE type = 'refund'": {
+        "balance against transactions",
+        "transactions that break the chain",
+    },
+    "UPDATE coinpurse.transactions SET grant_coins = '{-31}' WHERE type = 'refund'": {
+        "grants that are not what their transactions left"
+    },
+    "DELETE FROM coinpurse.transactions WHERE type = 'refund'": {
+        "balance against transactions",
+        "debt against transactions",
+        "grants that are not what their transactions left",
+        "transactions that break the chain",
+    },
+    "UPDATE coinpurse.grants SET taken = taken - 1, remaining = 1, exhausted = false"
+    " WHERE taken > 0": {
+        "balance against grants",
+        "grants that are not what their transactions left",
+    },
+    "UPDATE coinpurse.wallets SET debt = debt - 1, balance = balance + 1": {
+        "balance against transactions",
+        "debt against transactions",
+    },
+}
+
+
+@pytest.mark.parametrize("statement", AFTER_A_CLAIM)
+def test_tampering_after_a_claim_is_found(
+    database: Database, sql: psycopg.Connection, statement: str
+) -> None:
+    for user_id in ("ada", "bob"):
+        payment = uuid4()
+        credit(database, NewGrant("paid", 50), key="a", user_id=user_id, payment_id=payment)
+        do(database, ledger.spend, user_id, 20, key="s")
+        do(database, ledger.claim, user_id, payment, taking=50)
+        do(database, ledger.adjust, user_id, 5, key="b", reason="r", actor="op")
+
+    assert tampered(database, sql, statement) == AFTER_A_CLAIM[statement]
+
+
 @pytest.mark.parametrize("statement", TAMPERING)
 def test_tampering_is_found(database: Database, sql: psycopg.Connection, statement: str) -> None:
     for user_id in ("ada", "bob"):
         payment = uuid4()
         credit(database, NewGrant("paid", 50), key="a", user_id=user_id, payment_id=payment)
         do(database, ledger.spend, user_id, 10, key="s")
-        do(database, ledger.freeze, user_id, payment, key="f")
+        do(database, ledger.claim, user_id, payment, taking=0, freezing=40, cause="dispute")
         credit(database, NewGrant("bonus", 50), key="b", user_id=user_id)
         do(database, ledger.hold, user_id, 10, key="h", ttl_seconds=600)
-    sql.execute("SET session_replication_role = replica")  # No trigger is in the way.
-    before, where, condition = statement.partition(" WHERE ")
-    only_ada = f"{before} WHERE user_id = 'ada'" + (f" AND {condition}" if where else "")
 
-    sql.execute(only_ada)
-
-    with database.unit_of_work() as work:
-        ((found, differing),) = list(ledger.verify(work))
-    assert found == 2
-    assert {wrong.user_id for wrong in differing} == {"ada"}
-    assert {wrong.what for wrong in differing} == TAMPERING[statement]
-    assert all(wrong.wallet != wrong.rows for wrong in differing)
+    assert tampered(database, sql, statement) == TAMPERING[statement]
 
 
 def test_the_books_are_verified_page_by_page(

@@ -298,7 +298,7 @@ def test_a_wallet_without_blocks_can_be_unblocked_and_its_debt_stays(purse: Coin
 def test_an_unblock_needs_a_reason_and_an_actor(
     purse: Coinpurse, good: dict[str, Any], reason: str, actor: str
 ) -> None:
-    with pytest.raises(InvalidRequest, match="reason|actor"):
+    with pytest.raises(InvalidRequest, match=r"reason|actor"):
         _in_work(purse, ledger.unblock, "ada", key="u", reason=reason, actor=actor)
 
 
