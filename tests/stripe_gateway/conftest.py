@@ -35,6 +35,7 @@ class Received:
     path: str
     headers: dict[str, str]
     form: dict[str, str]
+    body: bytes = b""
 
 
 class StripeServer:
@@ -50,13 +51,15 @@ class StripeServer:
 
             def do_GET(self) -> None:
                 length = int(self.headers.get("Content-Length") or 0)
-                form = dict(parse_qsl(self.rfile.read(length).decode()))
+                body = self.rfile.read(length)
+                form = dict(parse_qsl(body.decode()))
                 server.received.append(
                     Received(
                         self.command,
                         self.path,
                         {k.lower(): v for k, v in self.headers.items()},
                         form,
+                        body,
                     )
                 )
                 answer = server.answers[0] if len(server.answers) == 1 else server.answers.pop(0)
@@ -131,6 +134,12 @@ def gateway(server: StripeServer, secret_key: str, webhook_secret: str) -> Gatew
 
 
 @pytest.fixture
+def sandbox_gateway(sandbox: Any, secret_key: str) -> Gateway:
+    """A gateway to the sandbox."""
+    return Gateway(secret_key, webhook_secrets=[], api_base=sandbox.url)
+
+
+@pytest.fixture
 def hasty_gateway(server: StripeServer, secret_key: str) -> Gateway:
     """A gateway that waits half a second for an answer."""
     return Gateway(secret_key, webhook_secrets=[], api_base=server.url, timeout_seconds=(5.0, 0.5))
@@ -200,6 +209,96 @@ def intent_json() -> dict[str, Any]:
             "decline_code": "insufficient_funds",
             "message": "Your card has insufficient funds.",
         },
+    }
+
+
+@pytest.fixture
+def charge_json() -> dict[str, Any]:
+    """A paid charge."""
+    return {"id": "ch_1", "object": "charge", "livemode": False, "payment_intent": "pi_1"}
+
+
+@pytest.fixture
+def refund_json() -> dict[str, Any]:
+    """A refund of a part."""
+    return {
+        "id": "re_1",
+        "object": "refund",
+        "amount": 500,
+        "charge": "ch_1",
+        "created": 1_793_000_200,
+        "currency": "usd",
+        "metadata": {"refund_request": "7"},
+        "payment_intent": "pi_1",
+        "reason": "requested_by_customer",
+        "status": "succeeded",
+    }
+
+
+@pytest.fixture
+def dispute_json() -> dict[str, Any]:
+    """A chargeback that was won in part."""
+    return {
+        "id": "du_1",
+        "object": "dispute",
+        "amount": 9999,
+        "balance_transactions": [
+            {
+                "id": "txn_1",
+                "object": "balance_transaction",
+                "amount": -9999,
+                "fee": 1500,
+                "reporting_category": "dispute",
+                "type": "adjustment",
+            },
+            {
+                "id": "txn_2",
+                "object": "balance_transaction",
+                "amount": 4000,
+                "fee": 0,
+                "reporting_category": "dispute_reversal",
+                "type": "adjustment",
+            },
+        ],
+        "charge": "ch_1",
+        "created": 1_793_000_300,
+        "currency": "usd",
+        "evidence_details": {"due_by": 1_793_600_000},
+        "livemode": False,
+        "payment_intent": "pi_1",
+        "reason": "fraudulent",
+        "status": "won",
+    }
+
+
+@pytest.fixture
+def warning_json() -> dict[str, Any]:
+    """An early fraud warning."""
+    return {
+        "id": "issfr_1",
+        "object": "radar.early_fraud_warning",
+        "actionable": True,
+        "charge": "ch_1",
+        "created": 1_793_000_250,
+        "fraud_type": "made_with_stolen_card",
+        "livemode": False,
+        "payment_intent": "pi_1",
+    }
+
+
+@pytest.fixture
+def movement_json(refund_json: dict[str, Any]) -> dict[str, Any]:
+    """A balance transaction with its source."""
+    return {
+        "id": "txn_3",
+        "object": "balance_transaction",
+        "amount": -500,
+        "created": 1_793_000_200,
+        "currency": "usd",
+        "fee": 0,
+        "reporting_category": "refund",
+        "source": refund_json,
+        "type": "refund",
     }
 
 
