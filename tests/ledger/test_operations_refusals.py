@@ -145,7 +145,7 @@ def test_texts_that_are_not_keys_are_refused(
     assert untouched()
 
 
-@pytest.mark.parametrize("field", ["taking", "freezing"])
+@pytest.mark.parametrize("field", ["taking", "freezing", "owing"])
 def test_figures_of_a_claim_that_are_not_coins_are_refused(
     purse: Coinpurse, good: dict[str, Any], untouched: Callable[[], bool], field: str
 ) -> None:

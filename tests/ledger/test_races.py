@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 from typing import Any
-from uuid import UUID, uuid4
 
 import psycopg
 import pytest
@@ -16,64 +15,19 @@ from coinpurse import ledger
 from coinpurse.db import Database, UnitOfWork
 from coinpurse.errors import (
     AmountTooLarge,
-    DomainError,
     HoldAlreadyResolved,
     IdempotencyConflict,
     InsufficientCoins,
 )
 from coinpurse.ledger import Hold, NewGrant, Spend, Transaction
+from tests.ledger.racing import THREADS, of, race, wallet
 
-THREADS = 16
 ROUNDS = 4
-Call = Callable[[UnitOfWork, int], Any]
 
 
-def race(database: Database, *calls: Call, threads: int = THREADS) -> list[Any]:
-    """Let every thread make its call (they take turns) at once; results and refusals by thread."""
-    start = Barrier(threads)
-
-    def run(number: int) -> Any:
-        # The connection is there before the start.
-        with database.unit_of_work() as work:
-            work.execute("SELECT 1")
-            start.wait(30)
-            try:
-                return calls[number % len(calls)](work, number)
-            except DomainError as refusal:
-                return refusal
-
-    with ThreadPoolExecutor(threads) as pool:
-        return list(pool.map(run, range(threads)))
-
-
-def credit(
-    database: Database, coins: int, *, key: str = "credit", payment_id: UUID | None = None
-) -> Transaction:
+def credit(database: Database, coins: int, *, key: str = "credit") -> Transaction:
     with database.unit_of_work() as work:
-        return ledger.credit(
-            work,
-            "ada",
-            [NewGrant("paid", coins)],
-            key=key,
-            source="purchase",
-            payment_id=payment_id,
-        )
-
-
-def wallet(database: Database) -> ledger.Wallet:
-    """Ada's wallet, once the books were found to agree."""
-    with database.unit_of_work() as work:
-        assert [wrong for _, differing in ledger.verify(work) for wrong in differing] == []
-        chain = work.rows(
-            "SELECT coins, balance_after, balance_after - lag(balance_after, 1, 0) OVER (ORDER BY id) AS step"
-            " FROM coinpurse.transactions WHERE user_id = 'ada' ORDER BY id"
-        )
-        assert all(row.step == row.coins for row in chain)
-        return ledger.get_wallet(work, "ada")
-
-
-def of(results: Sequence[Any], kind: type) -> int:
-    return sum(isinstance(result, kind) for result in results)
+        return ledger.credit(work, "ada", [NewGrant("paid", coins)], key=key, source="purchase")
 
 
 @pytest.mark.parametrize("coins", [1, 7])
@@ -118,23 +72,6 @@ def test_a_hold_is_captured_or_voided_once(database: Database) -> None:
         assert of(results, HoldAlreadyResolved) == THREADS - 1
         found = wallet(database)
         assert (found.held, found.balance) == (0, before + won.coins)
-
-
-def test_credits_and_claw_backs_add_up_in_any_order(database: Database) -> None:
-    payment = uuid4()
-    credit(database, 5, payment_id=payment)
-
-    race(
-        database,
-        lambda work, n: ledger.claw_back(work, "ada", payment, 10, key=f"b{n}"),
-        lambda work, n: ledger.credit(
-            work, "ada", [NewGrant("bonus", 10)], key=f"c{n}", source="promotion"
-        ),
-    )
-
-    found = wallet(database)
-    assert found.balance == 5
-    assert found.paid + found.bonus - found.debt == 5
 
 
 def test_coins_expire_or_are_spent_and_never_both(database: Database) -> None:
@@ -208,18 +145,6 @@ def test_a_spend_is_reversed_once(database: Database) -> None:
     assert of(results, Transaction) == 2
     assert of(results, AmountTooLarge) == THREADS - 2
     assert wallet(database).balance == 8
-
-
-def test_a_claw_back_is_given_back_once(database: Database) -> None:
-    payment = uuid4()
-    credit(database, 10, payment_id=payment)
-    with database.unit_of_work() as work:
-        clawed = ledger.claw_back(work, "ada", payment, 10, key="b")
-
-    results = race(database, lambda work, n: ledger.give_back(work, clawed.id, key=f"g{n}"))
-
-    assert of(results, Transaction) == 1
-    assert wallet(database).balance == 10
 
 
 def test_the_first_credits_of_a_user_make_one_wallet(database: Database) -> None:
