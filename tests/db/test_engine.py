@@ -137,7 +137,13 @@ def server_of_version(version: str) -> Iterator[str]:
             if code not in (80877103, 80877104):  # Neither TLS nor GSSAPI is asked for.
                 break
             connection.sendall(b"N")
-        parameters = {"server_version": version, "client_encoding": "UTF8"}
+        parameters = {
+            "server_version": version,
+            "client_encoding": "UTF8",
+            # Old servers would be asked for these two, and this one answers nothing.
+            "in_hot_standby": "off",
+            "default_transaction_read_only": "off",
+        }
         connection.sendall(
             message(b"R", struct.pack("!I", 0))
             + b"".join(
