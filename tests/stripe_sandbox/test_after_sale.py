@@ -91,7 +91,7 @@ def test_payment_that_waits_for_ever_ends_as_told(
     fresh: Sandbox, succeeds: bool, status: str
 ) -> None:
     session = pay_with(fresh, "konbini", email="fill_never@example.com")
-    fresh.advance(30 * DAY)
+    fresh.advance(20 * DAY)
     assert fresh.event_types(session.id)[-1] == "checkout.session.completed"
 
     path = f"/payment_intents/{session.payment_intent}/settle"
@@ -203,3 +203,15 @@ def test_inquiry_took_nothing_that_could_be_given_back(sandbox: Sandbox, verdict
     body = {"verdict": verdict, "reinstate": 100}
 
     assert "error" in sandbox.control("POST", f"/disputes/{dispute['id']}/decide", body)
+
+
+def test_movements_show_what_made_them(sandbox: Sandbox) -> None:
+    session = sandbox.paid_session()
+    refund = refund_of(sandbox, session, amount=500)
+    dispute = dispute_of(sandbox, session, amount=4000)
+    raw = sandbox.request("GET", "/v1/balance_transactions?limit=100&expand[]=data.source").json()
+
+    sources = {each["source"]["id"]: each["source"] for each in raw["data"]}
+    assert sources[refund.id]["payment_intent"] == session.payment_intent
+    assert sources[dispute["id"]]["payment_intent"] == session.payment_intent
+    assert problems(raw) == []

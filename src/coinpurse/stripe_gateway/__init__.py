@@ -5,6 +5,7 @@ events come out as the frozen dataclasses of `ports`, failures as GatewayError o
 
 To read one more kind of object: its dataclass in `ports`, a reader and its row in `readers`, and a
 `get_` method and its row in `gateway`.
+To list one more kind: its reader and its row in `lists`.
 """
 
 from coinpurse.stripe_gateway.client import STRIPE_VERSION
