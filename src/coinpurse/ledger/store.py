@@ -97,24 +97,37 @@ NEXT_WALLETS = """
       FROM (SELECT user_id FROM coinpurse.wallets WHERE user_id > %(after)s ORDER BY user_id LIMIT %(limit)s) AS page
 """
 COUNT_WALLETS = "SELECT count(*) AS wallets FROM coinpurse.wallets"
-# Nearly every row touches one grant, which is read without opening its arrays: half the time.
+# How a chain is proved without sorting or a window: in the order of the index over user and id, which also carries
+# both figures, what each row continues must be what the row before it left. Only where that fails are rows counted.
+# Every row's first grant is read from the table in one pass; the few rows that touch several have an index.
 VERIFY = """
-    WITH sums AS (
-        SELECT user_id, sum(coins)::bigint AS coins, sum(held)::bigint AS held, sum(frozen)::bigint AS frozen,
-               sum(debt)::bigint AS debt, count(*) FILTER (WHERE balance_after <> balance) AS broken
-          FROM (SELECT *, sum(coins) OVER (PARTITION BY user_id ORDER BY id) AS balance
-                  FROM coinpurse.transactions WHERE user_id > %(after)s AND user_id <= %(last)s) AS chain
-         GROUP BY user_id
+    WITH chains AS (
+        SELECT user_id, sum(coins)::bigint AS coins, array_agg(balance_after ORDER BY id DESC) AS afters,
+               array_agg(balance_after - coins ORDER BY id DESC) AS befores
+          FROM coinpurse.transactions WHERE user_id > %(after)s AND user_id <= %(last)s GROUP BY user_id
+    ), linked AS (
+        SELECT user_id, coins,
+               CASE WHEN array_append(afters, 0::bigint) = array_prepend(afters[1], befores) THEN 0
+                    ELSE (SELECT count(*)
+                            FROM unnest(array_append(afters[2:], 0::bigint), befores) AS link (after, before)
+                           WHERE link.after <> link.before) END AS broken
+          FROM chains
+    ), aside AS (
+        SELECT user_id, sum(held)::bigint AS held, sum(frozen)::bigint AS frozen, sum(debt)::bigint AS debt
+          FROM coinpurse.transactions
+         WHERE user_id > %(after)s AND user_id <= %(last)s AND (held <> 0 OR frozen <> 0 OR debt <> 0) GROUP BY user_id
     ), moved AS (
         SELECT grant_id AS id, sum(coins)::bigint AS coins
-          FROM (SELECT grant_ids[1] AS grant_id, grant_coins[1] AS coins, type
+          FROM (SELECT grant_ids[1] AS grant_id, grant_coins[1] AS coins
                   FROM coinpurse.transactions
-                 WHERE user_id > %(after)s AND user_id <= %(last)s AND cardinality(grant_ids) = 1
+                 WHERE user_id > %(after)s AND user_id <= %(last)s AND type NOT IN ('hold', 'freeze', 'release')
                  UNION ALL
-                SELECT touched.grant_id, touched.coins, type
-                  FROM coinpurse.transactions AS t, unnest(t.grant_ids, t.grant_coins) AS touched (grant_id, coins)
-                 WHERE user_id > %(after)s AND user_id <= %(last)s AND cardinality(grant_ids) > 1) AS touched
-         WHERE type NOT IN ('hold', 'freeze', 'release') GROUP BY grant_id
+                SELECT touched.grant_id, touched.coins
+                  FROM coinpurse.transactions AS t,
+                       unnest(t.grant_ids[2:], t.grant_coins[2:]) AS touched (grant_id, coins)
+                 WHERE user_id > %(after)s AND user_id <= %(last)s AND type NOT IN ('hold', 'freeze', 'release')
+                   AND cardinality(grant_ids) > 1) AS touched
+         GROUP BY grant_id
     ), kept AS (
         SELECT user_id, sum(remaining)::bigint AS remaining, sum(held)::bigint AS held,
                sum(frozen)::bigint AS frozen,
@@ -126,22 +139,24 @@ VERIFY = """
           FROM coinpurse.holds WHERE user_id > %(after)s AND user_id <= %(last)s AND state = 'open' GROUP BY user_id
     ), figures AS (
         SELECT w.user_id, what, wallet, rows
-          FROM coinpurse.wallets AS w LEFT JOIN sums USING (user_id) LEFT JOIN kept USING (user_id)
-               LEFT JOIN open USING (user_id),
-               LATERAL (VALUES ('balance against transactions', w.balance, coalesce(sums.coins, 0)),
+          FROM coinpurse.wallets AS w LEFT JOIN linked USING (user_id) LEFT JOIN aside USING (user_id)
+               LEFT JOIN kept USING (user_id) LEFT JOIN open USING (user_id),
+               LATERAL (VALUES ('balance against transactions', w.balance, coalesce(linked.coins, 0)),
                                ('balance against grants', w.balance + w.debt, coalesce(kept.remaining, 0)),
-                               ('held against transactions', w.held, coalesce(sums.held, 0)),
+                               ('held against transactions', w.held, coalesce(aside.held, 0)),
                                ('grants that are not what their transactions left', coalesce(kept.changed, 0), 0),
-                               ('transactions that break the chain', coalesce(sums.broken, 0), 0),
+                               ('transactions that break the chain', coalesce(linked.broken, 0), 0),
                                ('held against grants', w.held, coalesce(kept.held, 0)),
                                ('held against open holds', w.held, coalesce(open.held, 0)),
-                               ('frozen against transactions', w.frozen, coalesce(sums.frozen, 0)),
+                               ('frozen against transactions', w.frozen, coalesce(aside.frozen, 0)),
                                ('frozen against grants', w.frozen, coalesce(kept.frozen, 0)),
-                               ('debt against transactions', w.debt, coalesce(sums.debt, 0))) AS f (what, wallet, rows)
+                               ('debt against transactions', w.debt, coalesce(aside.debt, 0))) AS f (what, wallet, rows)
          WHERE w.user_id > %(after)s AND w.user_id <= %(last)s
     )
     SELECT user_id, what, wallet, rows FROM figures WHERE wallet <> rows ORDER BY user_id, what
 """
+# The plan depends on how much of the table the page is.
+PLAN_EACH_PAGE = "SET LOCAL plan_cache_mode = force_custom_plan"
 LARGEST_ID = 2**63 - 1
 
 
@@ -286,6 +301,7 @@ def wallet_pages(work: UnitOfWork, *, limit: int) -> Iterator[tuple[str, str, in
 
 def differences(work: UnitOfWork, *, after: str, last: str) -> list[Difference]:
     """Return the wallets of a page whose figures are not those of their rows and grants."""
+    work.execute(PLAN_EACH_PAGE)
     return [Difference(**row._asdict()) for row in work.rows(VERIFY, after=after, last=last)]
 
 
