@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from importlib.resources import files
+from uuid import uuid4
 
 import psycopg
 import pytest
@@ -75,7 +76,7 @@ def test_an_upgrade_makes_everything_and_a_second_one_nothing(empty: Database) -
     assert run(empty, "SELECT oid, xmin::text FROM pg_proc ORDER BY oid") == before
 
 
-@pytest.mark.parametrize("revision", ["0001", "0002"])
+@pytest.mark.parametrize("revision", ["0001", "0002", "0003", "0004", "0005"])
 def test_an_older_database_is_refused_and_brought_up(empty: Database, revision: str) -> None:
     bring_to(empty, revision)
 
@@ -156,6 +157,78 @@ def test_the_ledger_survives_an_upgrade(database: Database) -> None:
 
     with database.unit_of_work() as work:
         assert ledger.get_wallet(work, "ada").balance == 7
+
+
+# Two grants of one purchase: 40 spent of it, 15 of them reversed into the grant that had expired before. The
+# release of that revision neither counted what had expired, nor did what was told of refunds and disputes.
+BEFORE_CLAIMS = """
+INSERT INTO coinpurse.wallets (user_id, balance, held, frozen) VALUES ('ada', 70, 10, 20);
+INSERT INTO coinpurse.transactions (id, user_id, type, coins, balance_after, held, frozen, payment_id,
+                                    idempotency_key, digest, grant_ids, grant_coins)
+VALUES (1, 'ada', 'purchase', 150, 150, 0, 0, '{payment}', 'a', '', '{{1,2}}', '{{100,50}}'),
+       (2, 'ada', 'usage', -40, 110, 0, 0, NULL, 'b', '', '{{2,1}}', '{{-20,-20}}'),
+       (3, 'ada', 'expiry', -30, 80, 0, 0, NULL, 'c', '', '{{2}}', '{{-30}}'),
+       (4, 'ada', 'reversal', 15, 95, 0, 0, NULL, 'd', '', '{{2}}', '{{15}}'),
+       (5, 'ada', 'expiry', -15, 80, 0, 0, NULL, 'e', '', '{{2}}', '{{-15}}'),
+       (6, 'ada', 'hold', 0, 80, 10, 0, NULL, 'f', '', '{{1}}', '{{10}}'),
+       (7, 'ada', 'freeze', 0, 80, 0, 20, '{payment}', 'g', '', '{{1}}', '{{20}}'),
+       (8, 'ada', 'refund', -10, 70, 0, 0, '{payment}', 'h', '', '{{1}}', '{{-10}}');
+INSERT INTO coinpurse.grants (id, user_id, kind, source, coins, remaining, held, frozen, payment_id, transaction_id,
+                              expires_at, exhausted)
+VALUES (1, 'ada', 'paid', 'purchase', 100, 70, 10, 20, '{payment}', 1, 'infinity', false),
+       (2, 'ada', 'bonus', 'purchase', 50, 0, 0, 0, '{payment}', 1, '2020-01-01', true);
+SELECT setval(pg_get_serial_sequence('coinpurse.transactions', 'id'), 8),
+       setval(pg_get_serial_sequence('coinpurse.grants', 'id'), 2);
+INSERT INTO coinpurse.holds (user_id, coins, grant_ids, grant_coins, expires_at)
+VALUES ('ada', 10, '{{1}}', '{{10}}', '2200-01-01');
+INSERT INTO coinpurse.stripe_events (id, type, object_id, livemode, event_at, payload, state, attempts, error,
+                                     next_attempt_at)
+VALUES ('evt_1', 'charge.refunded', 'ch_1', false, now(), '{{}}', 'parked', 3, NULL, NULL),
+       ('evt_2', 'checkout.session.completed', 'cs_1', false, now(), '{{}}', 'processed', 1, NULL, NULL),
+       ('evt_3', 'checkout.session.completed', 'cs_2', false, now(), '{{}}', 'failed', 9, 'why', NULL),
+       ('evt_4', 'checkout.session.completed', 'cs_3', false, now(), '{{}}', 'failed', 2, 'why', now());
+"""
+
+
+def test_a_database_from_before_claims_is_brought_up_with_its_rows(empty: Database) -> None:
+    payment = uuid4()
+    bring_to(empty, "0004")
+    run(empty, BEFORE_CLAIMS.format(payment=payment))
+
+    assert upgrade(empty)
+
+    assert run(empty, "SELECT id, taken, expired FROM coinpurse.grants ORDER BY id") == [
+        (1, 0, 0),
+        (2, 0, 45),
+    ]
+    assert run(
+        empty,
+        "SELECT id, state, attempts, next_attempt_at <= now() FROM coinpurse.stripe_events ORDER BY id",
+    ) == [
+        ("evt_1", "received", 0, True),  # Its effect is owed now.
+        ("evt_2", "processed", 1, None),
+        ("evt_3", "dead", 9, None),
+        ("evt_4", "failed", 2, True),
+    ]
+    with empty.unit_of_work() as work:
+        assert list(ledger.verify(work)) == [(1, [])]
+        before = ledger.get_wallet(work, "ada")
+        # 150 bought: 25 are used up, 45 expired, 10 went the old way, 10 are held, 60 are there.
+        taken = ledger.claim(work, "ada", payment, taking=150)
+        assert taken is not None
+        assert (before.available, taken.coins, taken.frozen, taken.debt) == (40, -105, -20, 45)
+        assert list(ledger.verify(work)) == [(1, [])]
+
+
+def test_coins_that_expired_before_claims_were_counted_are_not_owed(empty: Database) -> None:
+    payment = uuid4()
+    bring_to(empty, "0004")
+    run(empty, BEFORE_CLAIMS.format(payment=payment))
+    upgrade(empty)
+
+    with empty.unit_of_work() as work:
+        assert ledger.claim(work, "ada", payment, taking=105) is not None
+        assert ledger.get_wallet(work, "ada").debt == 0
 
 
 def test_processes_that_upgrade_at_once_all_succeed(empty_url: str) -> None:
