@@ -14,6 +14,7 @@ from coinpurse import Coinpurse
 from coinpurse.db import Database
 from coinpurse.settings import Settings
 from tests.conftest import TEMPLATE, _of_database
+from tests.ledger.buyer import Buyer
 
 # HYPOTHESIS_PROFILE=long looks for rare faults for as long as it takes.
 for name, examples in (("ci", 520), ("long", 20_000)):
@@ -74,3 +75,9 @@ def purse(database_url: str) -> Iterator[Coinpurse]:
     made = make_purse(database_url)
     yield made
     made.database.close()
+
+
+@pytest.fixture
+def ada(database: Database, sql: psycopg.Connection) -> Buyer:
+    """A buyer with nothing yet."""
+    return Buyer(database, sql)
