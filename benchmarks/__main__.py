@@ -7,11 +7,11 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from benchmarks import growth, http, report, spending, verifying
+from benchmarks import growth, http, report, spending, verifying, webhooks
 from benchmarks.measure import FULL, QUICK, Plan, Row
 from benchmarks.server import Server, started
 
-PARTS = ("spending", "http", "growth", "verify")
+PARTS = ("spending", "http", "growth", "verify", "webhooks")
 
 
 def main() -> None:
@@ -29,7 +29,7 @@ def main() -> None:
         for name, value in facts.items():
             print(f"{name}: {value}")
         rows = []
-        for row in _measure(server, plan, arguments.only or PARTS):
+        for row in _measure(server, plan, arguments.only or PARTS, whole=_is_whole(arguments)):
             rows.append(row)
             figure = "" if row.ratio is None else f"{row.ratio:.2f}"
             print(f"{figure:>7}  {row.work}, against {row.against}  {row.verdict}", flush=True)
@@ -39,7 +39,12 @@ def main() -> None:
     print(report.markdown(rows, facts))
 
 
-def _measure(server: Server, plan: Plan, parts: tuple[str, ...]) -> Iterator[Row]:
+def _is_whole(arguments: argparse.Namespace) -> bool:
+    """Whether to measure others' software too, which takes a while to set up: not in a quick look at all."""
+    return not arguments.quick or bool(arguments.only)
+
+
+def _measure(server: Server, plan: Plan, parts: tuple[str, ...], *, whole: bool) -> Iterator[Row]:
     if "spending" in parts or "http" in parts:
         url = spending.prepare(server, plan)
         if "spending" in parts:
@@ -50,6 +55,8 @@ def _measure(server: Server, plan: Plan, parts: tuple[str, ...]) -> Iterator[Row
         yield from growth.rows(growth.prepare(server, plan), plan)
     if "verify" in parts:
         yield from verifying.rows(server, plan)
+    if "webhooks" in parts:
+        yield from webhooks.rows(server, plan, with_others=whole)
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ WORKS = {
     "wallet page, 300,000 ledger rows",
     "payment status, 300,000 ledger rows",
     "verify of 100,000 rows",
+    "POST /api/payment/webhook",
 }
 
 

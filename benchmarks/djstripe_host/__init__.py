@@ -1,0 +1,1 @@
+"""A Django project of our own that takes the same events with dj-stripe, for comparison."""

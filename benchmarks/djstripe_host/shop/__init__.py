@@ -1,0 +1,1 @@
+"""The smallest shop of coins: buyers and their payments."""
