@@ -1,0 +1,128 @@
+"""The end of a seed: faults stop, what is due is delivered and done, and the books are compared."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+
+import psycopg
+
+from tests.simulation import invariants
+from tests.simulation.driver import Driver
+from tests.simulation.plan import DAY, Plan
+from tests.simulation.sandbox import Json
+from tests.simulation.time_machine import let_time_pass, run_schedule
+
+# Longer than any back-off of the inbox.
+LONG = 40 * DAY
+SETTLING_SECONDS = 45.0
+OPEN = """
+    SELECT (SELECT count(*) FROM coinpurse.stripe_events WHERE state IN ('received', 'failed'))
+         + (SELECT count(*) FROM coinpurse.refund_requests WHERE state = 'requested')
+"""
+MANY = 100_000
+
+
+class DidNotSettle(Exception):
+    """Something is still under way when its time is over."""
+
+
+def settle(driver: Driver, plan: Plan) -> list[str]:
+    """End a seed; returns what is wrong, in words."""
+    deadline = time.monotonic() + SETTLING_SECONDS
+    sandbox = driver.sandbox
+    sandbox.end_faults()
+    driver.bring_up()
+    _until(deadline, "calls without an answer", lambda: _answer_calls(driver))
+    _until(deadline, "checkouts without an answer", lambda: _answer_checkouts(driver))
+    _until(deadline, "refunds without an answer", lambda: _answer_refunds(driver))
+    # Refunds are sent, disputes decided and debits settled; half of the time every open checkout expires.
+    sandbox.control("clock/advance", seconds=200 if plan.seed % 2 else DAY + 3600)
+    sandbox.control("deliveries/flush", retries=True, timeout=10)
+    _until(deadline, "events or refunds that are owed an attempt", lambda: _do_what_is_due(driver))
+    wrong = _reconcile(driver)
+    wrong += _verify(driver)
+    truth = sandbox.truth()
+    outcome = invariants.read_outcome(driver.database_url)
+    wrong += invariants.check(truth, outcome, driver.journal, _acknowledged(driver), plan.settings)
+    return driver.violations + wrong
+
+
+def _until(deadline: float, what: str, is_done: Callable[[], bool]) -> None:
+    pause = 0.005
+    while not is_done():
+        if time.monotonic() > deadline:
+            raise DidNotSettle(what)
+        time.sleep(pause)
+        pause = min(0.1, pause * 1.5)
+
+
+def _answer_calls(driver: Driver) -> bool:
+    for call in driver.journal.open_calls():
+        driver.journal.send(call)
+    return not driver.journal.open_calls()
+
+
+def _answer_checkouts(driver: Driver) -> bool:
+    """Ask again for each checkout that was not answered. Stripe may keep to its first 500: that is an answer."""
+    for checkout in driver.checkouts:
+        if checkout.session is None and driver.open_checkout(checkout) in (None, 503):
+            return False
+    return True
+
+
+def _do_what_is_due(driver: Driver) -> bool:
+    driver.application.supervise()
+    with psycopg.connect(driver.database_url) as connection:
+        row = connection.execute(OPEN).fetchone()
+    assert row is not None
+    if row[0] == 0:
+        return True
+    let_time_pass(driver.database_url, LONG)
+    run_schedule(driver.database_url)
+    return False
+
+
+def _answer_refunds(driver: Driver) -> bool:
+    for asked in driver.refunds.values():
+        if asked.answer is None:
+            driver.ask_refund(asked)
+    return all(asked.answer is not None for asked in driver.refunds.values())
+
+
+def _reconcile(driver: Driver) -> list[str]:
+    """Bring home what no delivery brought; a second time there must be nothing to do."""
+    wrong = []
+    for attempt in ("first", "second"):
+        code, told = driver.application.command("@reconcile")
+        if code != 0:
+            wrong.append(f"the {attempt} reconciliation ended with {code}: {told}")
+            continue
+        report = json.loads(told)
+        driver.counts["repaired by reconciliation"] += report["repaired"]
+        left = [
+            finding
+            for finding in report["findings"]
+            if finding["kind"] != "needs_review"
+            and (attempt == "second" or finding["outcome"] != "repaired")
+        ]
+        wrong += [f"the {attempt} reconciliation found: {finding}" for finding in left]
+    return wrong
+
+
+def _verify(driver: Driver) -> list[str]:
+    code, told = driver.application.command("verify", "--json")
+    if code == 0 and json.loads(told)["differences"] == []:
+        return []
+    return [f"verify ended with {code}: {told}"]
+
+
+def _acknowledged(driver: Driver) -> set[str]:
+    """Events that were answered 2xx at least once."""
+    listed: Json = driver.sandbox.told("deliveries", limit=MANY)
+    return {
+        delivery["event"]
+        for delivery in listed["deliveries"]
+        if any(200 <= (attempt["status"] or 0) < 300 for attempt in delivery["attempts"])
+    }
