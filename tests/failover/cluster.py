@@ -143,6 +143,23 @@ class Cluster:
             ).fetchone()
             assert row == (True,)
 
+    def rejoin(self) -> None:
+        """Make what was the primary the synchronous standby of the other, as docs/high-availability.md says."""
+        with psycopg.connect(self.standby.url, autocommit=True) as connection:
+            connection.execute("SELECT pg_create_physical_replication_slot(%s, true)", [STANDBY])
+            source = f"host=127.0.0.1 port={self.standby.port} user={USER} dbname=postgres"
+            self.primary.run(
+                "pg_rewind",
+                f"--target-pgdata={self.primary.data}",
+                f"--source-server={source} application_name={STANDBY}",
+                "--write-recovery-conf",
+            )
+            self.primary.settings = {}
+            self.primary.start()
+            connection.execute(f"ALTER SYSTEM SET synchronous_standby_names = '{STANDBY}'")
+            connection.execute("SELECT pg_reload_conf()")
+        self.standby.wait_until("SELECT sync_state = 'sync' FROM pg_stat_replication")
+
 
 @contextmanager
 def started() -> Iterator[Cluster]:

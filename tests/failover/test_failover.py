@@ -147,6 +147,16 @@ def test_failover_loses_and_doubles_nothing_that_was_acknowledged(
     assert json.loads(verified.stdout)["differences"] == []
     assert_the_worker_works(servers, store, eventually)
 
+    servers.rejoin()
+    with psycopg.connect(servers.url) as connection:
+        assert connection.info.port == servers.standby.port
+    gift = ("wallet", "adjust", "web", "5", "--reason", "sorry", "--actor", "ada")
+    assert store.run(*gift).returncode == 0
+    servers.primary.wait_until(
+        "SELECT pg_is_in_recovery() AND EXISTS"
+        " (SELECT FROM coinpurse.transactions WHERE type = 'adjustment' AND actor = 'ada')"
+    )
+
 
 def note_recovery(clients: Load, killed: float, promoted: float) -> None:
     first = {
