@@ -301,9 +301,15 @@ class Driver:
         self._back_up["worker"] = (down, self._start_worker)
 
     def do_restart_postgres(self, after_ms: int, down: int, during: str | None, **args: Any) -> None:
-        self._interrupt(during, args, after_ms, self.postgres.stop)
+        def restart() -> None:
+            self.postgres.stop()
+            if down == 0:
+                self.postgres.start()
+
+        self._interrupt(during, args, after_ms, restart)
         self.counts["PostgreSQL restarted"] += 1
-        self._back_up["postgres"] = (down, self.postgres.start)
+        if down:
+            self._back_up["postgres"] = (down, self.postgres.start)
 
     # How it is done.
 

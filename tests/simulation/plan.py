@@ -132,8 +132,8 @@ class _Artist:
         self.disputes = 0
         self.refunds = 0
         self._menu: tuple[tuple[int, Callable[[], None], Callable[[], object]], ...] = (
-            (14, self._checkout, lambda: True),
-            (16, self._pay, lambda: self.checkouts),
+            (13, self._checkout, lambda: True),
+            (20, self._pay, lambda: self.checkouts),
             (4, self._poll, lambda: self.checkouts),
             (2, self._cancel, lambda: self.checkouts),
             (1, self._pay_unknown, lambda: self.checkouts),

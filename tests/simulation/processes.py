@@ -18,6 +18,9 @@ from typing import Any
 import requests
 
 READY_SECONDS = 30.0
+# What every restart of PostgreSQL writes many times.
+NOISE = ("error connecting in", "reconnection attempt in", "discarding closed connection")
+LONGEST_LINE = 2000
 REPOSITORY = Path(__file__).parents[2]
 
 
@@ -153,7 +156,12 @@ class Application:
         """Return the end of each log."""
         told = []
         for log in sorted(self.folder.glob("*.log")):
-            told += [f"--- {log.name}", *log.read_text(errors="replace").splitlines()[-lines:]]
+            kept = [
+                line[:LONGEST_LINE]
+                for line in log.read_text(errors="replace").splitlines()
+                if not any(noise in line for noise in NOISE)
+            ]
+            told += [f"--- {log.name}", *kept[-lines:]]
         return "\n".join(told)
 
     def _wait_until_ready(self) -> None:

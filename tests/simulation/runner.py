@@ -29,13 +29,15 @@ CHEAP = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 
 @dataclass(frozen=True)
 class Result:
-    """How a seed ended. acts, faults: how often each kind happened. story: plan and logs, where it failed."""
+    """How a seed ended. acts, faults: how often each kind happened. spent: seconds of each
+    kind of act. story: plan and logs, where it failed."""
 
     seed: int
     violations: list[str]
     seconds: float
     acts: dict[str, int] = field(default_factory=dict)
     faults: dict[str, int] = field(default_factory=dict)
+    spent: dict[str, float] = field(default_factory=dict)
     story: str = ""
 
 
@@ -65,15 +67,22 @@ class Runner:
         plan = plans.draw(seed, steps)
         database = f"seed_{seed}"
         driver = None
+        spent: Counter[str] = Counter()
         try:
             driver = self._begin(plan, self._postgres.create(database, template=TEMPLATE))
+            spent["begin"] = time.monotonic() - begun
             for act in plan.acts:
+                since = time.monotonic()
                 driver.act(act)
+                spent[act.kind] += time.monotonic() - since
+            since = time.monotonic()
             wrong = settle(driver, plan)
+            spent["settle"] = time.monotonic() - since
         except Exception as error:  # noqa: BLE001  A seed that cannot be run is one that failed.
             wrong = [f"{type(error).__name__}: {error}", traceback.format_exc()]
         story = f"{plan}\n{self._application.logs()}" if wrong else ""
         faults = Counter(self._sandbox.told("faults")["counts"])
+        faults.subtract(self._sandbox.strikes)
         if driver is not None:
             faults.update(driver.counts)
         self._end(database)
@@ -83,6 +92,7 @@ class Runner:
             seconds=time.monotonic() - begun,
             acts=dict(Counter(act.kind for act in plan.acts)),
             faults=dict(faults),
+            spent={name: round(seconds, 3) for name, seconds in spent.items()},
             story=story,
         )
 

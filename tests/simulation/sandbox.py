@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
+from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +13,9 @@ import requests
 
 KEY = "sk_test_simulation"
 EVERYTHING = 100
-TRIES = 20
+TRIES = 200
+# Which fault has this status.
+STRIKES = {429: "rate_limit", 500: "server_error"}
 
 Json = dict[str, Any]
 
@@ -45,6 +48,8 @@ class Sandbox:
         assert self._process.stdout is not None
         self.url = self._process.stdout.readline().split()[-1]
         self._local = threading.local()
+        # Faults that met the simulator instead of the application.
+        self.strikes: Counter[str] = Counter()
 
     def close(self) -> None:
         """End the process."""
@@ -55,6 +60,7 @@ class Sandbox:
 
     def begin(self, seed: int, webhook_url: str, styles: tuple[str, ...]) -> list[str]:
         """Forget the seed before; returns the secrets of the endpoints, one for each style of event."""
+        self.strikes.clear()
         self.control("reset")
         self.control("clock/freeze")
         self.control("seed", seed=seed)
@@ -110,27 +116,25 @@ class Sandbox:
                 timeout=30,
             )
         except requests.ConnectionError as error:
+            self.strikes["timeout"] += 1
             raise Unlucky(str(error)) from None
         if not answer.ok:
+            if answer.status_code in STRIKES:
+                self.strikes[STRIKES[answer.status_code]] += 1
             raise Unlucky(f"{answer.status_code}: {answer.text[:200]}")
         found: Json = answer.json()
         return found
 
     def find(self, path: str) -> Json:
         """Fetch one object, again and again where a fault strikes."""
-        for _ in range(TRIES):
-            try:
-                return self.ask("GET", path)
-            except Unlucky as unlucky:
-                last = unlucky
-        raise last
+        return self._persist(path, None)
 
     def all_of(self, kind: str) -> list[Json]:
         """Fetch every object of a kind, oldest first, whatever faults strike."""
         found: list[Json] = []
         query: Json = {"limit": EVERYTHING}
         while True:
-            page = self._page(kind, query)
+            page = self._persist(kind, query)
             found += page["data"]
             if not page["has_more"]:
                 return found[::-1]
@@ -146,10 +150,10 @@ class Sandbox:
             disputes=self.all_of("disputes"),
         )
 
-    def _page(self, kind: str, query: Json) -> Json:
+    def _persist(self, path: str, query: Json | None) -> Json:
         for _ in range(TRIES):
             try:
-                return self.ask("GET", kind, query)
+                return self.ask("GET", path, query)
             except Unlucky as unlucky:
                 last = unlucky
         raise last
