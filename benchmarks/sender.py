@@ -22,6 +22,7 @@ from benchmarks import deliveries
 LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 # An answer that takes longer than Stripe would wait.
 STALLED_SECONDS = 30
+SPREAD_SECONDS = 0.01
 
 
 @dataclass(frozen=True)
@@ -71,30 +72,35 @@ def _run(order: Order) -> Sent:
         )
     )
     pending.reverse()
+    # One after the other: of a burst the first process of the server that wakes takes all.
+    connections = []
+    for _ in range(min(order.connections, len(pending))):
+        connections.append(_connect(order.port))
+        time.sleep(SPREAD_SECONDS)
     statuses: Counter[str] = Counter()
     before = _processor_seconds()
     begun = time.perf_counter()
     end = begun + order.seconds
     with selectors.DefaultSelector() as selector:
-        for _ in range(min(order.connections, len(pending))):
-            _post(selector, _connect(order.port), pending.pop())
+        for connection in connections:
+            _post(selector, connection, pending.pop())
         while selector.get_map():
             ready = selector.select(STALLED_SECONDS)
             if not ready:
                 raise SystemExit(f"no answer for {STALLED_SECONDS} seconds")
             for key, _ in ready:
-                connection = key.fileobj
-                assert isinstance(connection, socket.socket)
-                answer = _read(connection, key.data)
+                answering = key.fileobj
+                assert isinstance(answering, socket.socket)
+                answer = _read(answering, key.data)
                 if answer is None:
                     continue
-                selector.unregister(connection)
+                selector.unregister(answering)
                 statuses[answer.status] += 1
                 goes_on = bool(pending) and time.perf_counter() < end
                 if answer.closes or not goes_on:
-                    connection.close()
+                    answering.close()
                 if goes_on:
-                    again = _connect(order.port) if answer.closes else connection
+                    again = _connect(order.port) if answer.closes else answering
                     _post(selector, again, pending.pop())
     return Sent(
         answers=statuses.total(),

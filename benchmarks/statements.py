@@ -39,7 +39,8 @@ class _RecordingWork(UnitOfWork):
     """A unit of work that also notes what it executes."""
 
     def __init__(self, work: UnitOfWork, statements: list[Statement]) -> None:
-        super().__init__(work.connection)
+        # All that the database gave it, whatever that is.
+        vars(self).update(vars(work))
         self._statements = statements
 
     def execute(self, sql: str, **values: object) -> None:
