@@ -164,6 +164,12 @@ class NotInReview(DomainError):
     code = "not_in_review"
 
 
+class ReconciliationRunning(DomainError):
+    """Another process is reconciling, or has taken over."""
+
+    code = "reconciliation_running"
+
+
 class InvalidEmail(DomainError):
     """A text that is not an e-mail address."""
 

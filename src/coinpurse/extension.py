@@ -19,6 +19,7 @@ from coinpurse.ledger.group_commit import GroupCommit
 from coinpurse.operations import WalletOperations
 from coinpurse.payment_operations import PaymentOperations
 from coinpurse.purchases import Purchases
+from coinpurse.reconciliation import Reconciliation
 from coinpurse.refunds import AfterSales, Policies, Refunds, Reviews
 from coinpurse.settings import Settings
 from coinpurse.stripe_gateway import Gateway
@@ -101,6 +102,18 @@ class Services:
     def reviews(self) -> Reviews:
         """Payments that a person must settle."""
         return Reviews(self.database, self.after_sales, self.refunds, self.settings.spend_order)
+
+    @cached_property
+    def reconciliation(self) -> Reconciliation:
+        """Stripe against our books."""
+        return Reconciliation(
+            self.database,
+            self.gateway,
+            after_sales=self.after_sales,
+            inbox=self.inbox,
+            catalog=self.catalog,
+            spend_order=self.settings.spend_order,
+        )
 
 
 class Coinpurse(WalletOperations, PaymentOperations):

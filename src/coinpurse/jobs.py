@@ -7,20 +7,28 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import procrastinate
 import psycopg
+import structlog
 
 from coinpurse import ledger
 from coinpurse.db import Database, UnitOfWork
 from coinpurse.db.migrate import SCHEMA
+from coinpurse.errors import GatewayError, ReconciliationRunning
 
 if TYPE_CHECKING:
     from coinpurse.extension import Coinpurse
 
+log = structlog.get_logger()
+
 EVERY_MINUTE = "* * * * *"
+EVERY_HOUR = "17 * * * *"
+EVERY_NIGHT = "41 3 * * *"
+# What the hourly look goes back; the nightly one goes back a good month.
+RECENT = timedelta(days=2)
 
 
 def application(conninfo: str) -> procrastinate.App:
@@ -78,6 +86,24 @@ def send_refunds(context: procrastinate.JobContext, timestamp: int) -> None:  # 
     _purse(context).services.refunds.send_open()
 
 
+def reconcile_recent(context: procrastinate.JobContext, timestamp: int) -> None:
+    """Find what webhooks have missed lately, and every open payment."""
+    _reconcile(context, since=datetime.fromtimestamp(timestamp, UTC) - RECENT)
+
+
+def reconcile_all(context: procrastinate.JobContext, timestamp: int) -> None:  # noqa: ARG001
+    """Compare all that a refund or a late event may still change."""
+    _reconcile(context, since=None)
+
+
+def _reconcile(context: procrastinate.JobContext, since: datetime | None) -> None:
+    try:
+        _purse(context).reconcile(since)
+    except (ReconciliationRunning, GatewayError) as error:
+        # The next one goes on where this one stopped.
+        log.warning("reconciliation.not_finished", error=str(error))
+
+
 def settle_due(database: Database, *, batch: int = 500) -> int:
     """Settle every wallet that is due, a batch to a transaction; returns how many it were."""
     settled = 0
@@ -95,6 +121,8 @@ TASKS: dict[str, tuple[Callable[..., None], str | None]] = {
     "sweep_events": (sweep_events, EVERY_MINUTE),
     "sweep_due": (sweep_due, EVERY_MINUTE),
     "send_refunds": (send_refunds, EVERY_MINUTE),
+    "reconcile_recent": (reconcile_recent, EVERY_HOUR),
+    "reconcile_all": (reconcile_all, EVERY_NIGHT),
 }
 
 

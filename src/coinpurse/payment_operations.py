@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -17,6 +18,7 @@ from coinpurse.purchases import (
     find_payment,
     payments_of,
 )
+from coinpurse.reconciliation import Finding, Progress, ReconciliationReport
 from coinpurse.refunds import Decision, RefundPreview, RefundRequest
 from coinpurse.settings import Settings, origin_of
 
@@ -143,6 +145,26 @@ class PaymentOperations:
         Raises NotFound, NotInReview, and what `refund` raises.
         """
         return self.services.reviews.resolve(payment_id, decision, reason=reason, actor=actor)
+
+    def reconcile(
+        self,
+        since: datetime | None = None,
+        *,
+        dry_run: bool = False,
+        progress: Progress | None = None,
+    ) -> ReconciliationReport:
+        """Compare Stripe with the ledger, both ways, and repair what differs; resumes what was interrupted.
+
+        since: with a time zone; 32 days back by default. progress: told after each page.
+        Raises ReconciliationRunning, and GatewayError where Stripe stays away: call it again to go on.
+        """
+        return self.services.reconciliation.run(
+            since=since, dry_run=dry_run, progress=progress or (lambda _step, _count: None)
+        )
+
+    def reconciliation_findings(self, reconciliation_id: int) -> Iterator[Finding]:
+        """Yield what a reconciliation found, in order and in constant memory."""
+        return self.services.reconciliation.findings(reconciliation_id)
 
     def _require_allowed(self, field: str, url: str) -> None:
         origin = origin_of(url)

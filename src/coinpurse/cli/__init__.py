@@ -16,6 +16,7 @@ from coinpurse.cli import (
     keys,
     ledger,
     payments,
+    reconcile,
     serve,
     wallet,
     worker,
@@ -56,5 +57,6 @@ for command in (
     wallet.wallet,
     keys.keys,
     ledger.verify,
+    reconcile.reconcile,
 ):
     main.add_command(command)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 
 import psycopg
@@ -11,7 +11,7 @@ import structlog
 
 from coinpurse import signals
 from coinpurse.db import Database, UnitOfWork
-from coinpurse.errors import CoinpurseError, NotFound, RetryLater
+from coinpurse.errors import CoinpurseError, InvalidRequest, NotFound, RetryLater
 from coinpurse.inbox import store
 from coinpurse.inbox.rules import (
     AFTER_SALE_TYPES,
@@ -71,6 +71,12 @@ class Inbox:
         # Stripe must be asked, and not while a transaction is open. A crash from here on leaves it to the worker.
         return self.process(event.id)
 
+    def take(self, event: StripeEvent) -> StoredEvent:
+        """Store and act on an event that Stripe itself listed for us, as if it had been delivered. Safe to repeat."""
+        with self._database.unit_of_work() as work:
+            store.insert(work, event)
+        return self.process(event.id)
+
     def process(self, event_id: str, *, again: bool = False) -> StoredEvent:
         """Act on a stored event that still needs it. Safe to repeat and to run concurrently.
 
@@ -106,6 +112,41 @@ class Inbox:
                 # The others are owed their attempt too; this one is still due.
                 log.exception("event.not_attempted", event_id=event_id, error=type(error).__name__)
         return len(ids)
+
+    def replay(
+        self, *, type_: str | None = None, only_wrong: bool = False, page: int = 500
+    ) -> Iterator[StoredEvent]:
+        """Act again on stored events, oldest first, and yield each as it is then.
+
+        type_: only events of this type. only_wrong: only those that failed or are dead. Harmless on processed ones.
+        Those that arrive meanwhile are not waited for. Keeps no more than a page of ids in memory.
+        """
+        if type_ is None and not only_wrong:
+            raise InvalidRequest("type", "name a type, or ask for those that failed")
+        after = (datetime.min.replace(tzinfo=UTC), "")
+        with self._database.unit_of_work() as work:
+            until = store.moment(work)
+        while True:
+            with self._database.unit_of_work() as work:
+                found = store.page(
+                    work, type_=type_, only_wrong=only_wrong, after=after, until=until, limit=page
+                )
+            for _received_at, event_id in found:
+                yield self._replay(event_id)
+            if len(found) < page:
+                return
+            after = found[-1]
+
+    def _replay(self, event_id: str) -> StoredEvent:
+        try:
+            return self.process(event_id, again=True)
+        except (CoinpurseError, psycopg.Error) as error:
+            # The others are replayed all the same.
+            log.exception("event.not_attempted", event_id=event_id, error=type(error).__name__)
+        with self._database.unit_of_work() as work:
+            stored = store.find(work, event_id)
+        assert stored is not None
+        return stored
 
     def find(self, event_id: str) -> StoredEvent | None:
         """Return a stored event."""

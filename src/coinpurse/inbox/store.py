@@ -45,6 +45,19 @@ LIST = f"""
        AND (CAST(%(type)s AS text) IS NULL OR type = %(type)s)
      ORDER BY received_at DESC, id LIMIT %(limit)s
 """
+# Oldest first, page by page. A replay changes states and never when an event was received.
+PAGE_OF_WRONG = """
+    SELECT id, received_at FROM coinpurse.stripe_events
+     WHERE state IN ('failed', 'dead') AND (CAST(%(type)s AS text) IS NULL OR type = %(type)s)
+       AND (received_at, id) > (%(received_at)s, %(id)s) AND received_at <= %(until)s
+     ORDER BY received_at, id LIMIT %(limit)s
+"""
+PAGE_OF_TYPE = """
+    SELECT id, received_at FROM coinpurse.stripe_events
+     WHERE type = %(type)s AND (received_at, id) > (%(received_at)s, %(id)s) AND received_at <= %(until)s
+     ORDER BY received_at, id LIMIT %(limit)s
+"""
+NOW = "SELECT now() AS moment"
 
 
 def insert(work: UnitOfWork, event: StripeEvent) -> None:
@@ -96,6 +109,35 @@ def latest(
 ) -> list[StoredEvent]:
     """Return stored events, newest first."""
     return [_event(row) for row in work.rows(LIST, state=state, type=type_, limit=limit)]
+
+
+def moment(work: UnitOfWork) -> datetime:
+    """Return the database's time, by which events are received."""
+    row = work.row(NOW)
+    assert row is not None
+    found: datetime = row.moment
+    return found
+
+
+def page(
+    work: UnitOfWork,
+    *,
+    type_: str | None,
+    only_wrong: bool,
+    after: tuple[datetime, str],
+    until: datetime,
+    limit: int,
+) -> list[tuple[datetime, str]]:
+    """Return when events were received and their ids, oldest first. only_wrong: those that failed or are dead."""
+    rows = work.rows(
+        PAGE_OF_WRONG if only_wrong else PAGE_OF_TYPE,
+        type=type_,
+        received_at=after[0],
+        id=after[1],
+        until=until,
+        limit=limit,
+    )
+    return [(row.received_at, row.id) for row in rows]
 
 
 def _event(row: Any) -> StoredEvent:

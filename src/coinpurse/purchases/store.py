@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import fields
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -45,6 +47,30 @@ LATEST = f"""
      WHERE (CAST(%(status)s AS text) IS NULL OR status = %(status)s)
        AND (NOT %(in_review)s OR (review_reason IS NOT NULL AND reviewed_at IS NULL))
      ORDER BY created_at DESC, id DESC LIMIT %(limit)s
+"""
+MATCHING = f"""
+    SELECT {COLUMNS} FROM coinpurse.payment_sessions WHERE id = ANY (%(ids)s) OR session_id = ANY (%(session_ids)s)
+"""
+OF_INTENTS = f"""
+    SELECT {COLUMNS} FROM coinpurse.payment_sessions WHERE payment_intent_id = ANY (%(intent_ids)s)
+"""
+RECONCILED = """
+    UPDATE coinpurse.payment_sessions SET reconciled_at = %(at)s WHERE id = ANY (%(ids)s)
+"""
+# Open ones of any age: a delayed method may outlive every window.
+UNRECONCILED = f"""
+    SELECT {COLUMNS} FROM coinpurse.payment_sessions
+     WHERE id > %(after)s AND (status = 'pending' OR (created_at >= %(since)s AND transaction_id IS NOT NULL))
+       AND created_at < %(at)s AND (reconciled_at IS NULL OR reconciled_at < %(at)s)
+     ORDER BY id LIMIT %(limit)s
+"""
+REBUILD = f"""
+    INSERT INTO coinpurse.payment_sessions (id, session_id, user_id, pack_sku, coins, bonus, amount_minor, currency,
+                                            livemode, request_digest, stripe_parameters, review_reason,
+                                            review_intent_id, created_at)
+    VALUES (%(id)s, %(session_id)s, %(user_id)s, %(pack_sku)s, %(coins)s, %(bonus)s, %(amount_minor)s, %(currency)s,
+            %(livemode)s, '', '{{}}', %(review_reason)s, %(review_intent_id)s, %(created_at)s)
+    ON CONFLICT DO NOTHING RETURNING {COLUMNS}
 """
 OPENED = """
     UPDATE coinpurse.payment_sessions
@@ -154,6 +180,35 @@ def all_payments(
     return [
         _payment(row) for row in work.rows(LATEST, status=status, in_review=in_review, limit=limit)
     ]
+
+
+def matching(work: UnitOfWork, ids: Sequence[UUID], session_ids: Sequence[str]) -> list[Payment]:
+    """Return the payments that have one of our ids or of Stripe's session ids."""
+    return [_payment(row) for row in work.rows(MATCHING, ids=ids, session_ids=session_ids)]
+
+
+def of_intents(work: UnitOfWork, intent_ids: Sequence[str]) -> list[Payment]:
+    """Return the payments that were paid, or tried, with one of the payment intents."""
+    return [_payment(row) for row in work.rows(OF_INTENTS, intent_ids=intent_ids)]
+
+
+def mark_reconciled(work: UnitOfWork, ids: Sequence[UUID], *, at: datetime) -> None:
+    """Note that the payments were compared with Stripe by the reconciliation that began at the moment."""
+    work.execute(RECONCILED, ids=ids, at=at)
+
+
+def unreconciled(
+    work: UnitOfWork, *, after: UUID, since: datetime, at: datetime, limit: int
+) -> list[Payment]:
+    """Return payments that are open, or credited since a moment, and were not compared by that reconciliation."""
+    rows = work.rows(UNRECONCILED, after=after, since=since, at=at, limit=limit)
+    return [_payment(row) for row in rows]
+
+
+def rebuild(work: UnitOfWork, **values: object) -> Payment | None:
+    """Write the row of a payment that Stripe knows and we have lost. None where it is there."""
+    row = work.row(REBUILD, **values)
+    return row and _payment(row)
 
 
 def opened(
