@@ -44,6 +44,10 @@ WRITTEN: dict[str, tuple[str, object]] = {
     "trusted_proxies": ("2", 2),
     "spend_order": ("paid_first", "paid_first"),
     "group_commit": ("true", True),
+    "spent_coins_policy": ("block", "block"),
+    "chargeback_policy": ("claw_back", "claw_back"),
+    "inquiry_policy": ("ignore", "ignore"),
+    "fraud_warning_policy": ("refund", "refund"),
 }
 
 

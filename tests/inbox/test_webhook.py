@@ -12,13 +12,13 @@ from typing import Any
 
 import psycopg
 import pytest
-import requests
 import stripe
 from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from coinpurse import Coinpurse, Settings
+from coinpurse import Coinpurse, Settings, signals
+from coinpurse.inbox.rules import BACK_OFF
 from tests.conftest import Sandbox
 
 PACK = {"pack": "chest"}
@@ -482,27 +482,6 @@ def test_other_types_are_ignored(deliverer: Deliverer, purse: Coinpurse, type_: 
     assert purse.inbox.find("evt_1").state == "ignored"  # type: ignore[union-attr]
 
 
-def test_refund_and_dispute_events_are_kept_for_later(
-    deliverer: Deliverer, paid_events: dict[str, dict[str, Any]], purse: Coinpurse, sandbox: Sandbox
-) -> None:
-    intent = paid_events["payment_intent.succeeded"]["data"]["object"]["id"]
-    key = purse.settings.require_stripe_key()
-    requests.post(
-        f"{sandbox.url}/v1/refunds", data={"payment_intent": intent}, auth=(key, ""), timeout=30
-    )
-    refunds = [event for event in sandbox.events() if event["type"] in ("refund.created", "charge.refunded")
-               and event["data"]["object"]["payment_intent"] == intent]  # fmt: skip
-    assert len(refunds) == 2
-
-    for event in refunds:
-        assert deliverer.send(event).status_code == 200
-        stored = purse.inbox.find(event["id"])
-        assert stored is not None
-        assert stored.state == "parked"
-        assert json.loads(stored.payload) == event
-        assert purse.inbox.process(event["id"], again=True).state == "parked"
-
-
 def test_a_thin_event_is_looked_up(
     deliverer: Deliverer, paid_events: dict[str, dict[str, Any]], purse: Coinpurse
 ) -> None:
@@ -672,24 +651,45 @@ def test_replay_of_a_processed_event_changes_nothing(
     assert purse.wallet("ada").balance == 1200
 
 
-def test_attempts_end_and_the_event_stays(
+@pytest.mark.parametrize("again", ["replay", "redelivery"])
+def test_trap_3_attempts_end_and_the_dead_event_is_told_of_and_revived(
     deliverer: Deliverer,
     paid_events: dict[str, dict[str, Any]],
     purse: Coinpurse,
     database_url: str,
+    again: str,
 ) -> None:
+    alerts: list[dict[str, Any]] = []
+
+    def hear(_sender: object, **facts: Any) -> None:
+        alerts.append(facts)
+
+    event_id = paid_events[COMPLETED]["id"]
     with psycopg.connect(database_url, autocommit=True) as connection:
         connection.execute("ALTER TABLE coinpurse.grants RENAME TO grants_elsewhere")
         deliverer.send(paid_events[COMPLETED])
-        for _ in range(20):
-            event = purse.inbox.process(paid_events[COMPLETED]["id"])
-            if event.next_attempt_at is None:
-                break
-
-        assert (event.state, event.attempts, event.next_attempt_at) == ("failed", 12, None)
+        with signals.operator_alerted.connected_to(hear):
+            states = [purse.inbox.process(event_id).state for _ in BACK_OFF]
+        dead = purse.inbox.find(event_id)
+        assert dead is not None
+        assert (dead.state, dead.attempts, dead.next_attempt_at) == (
+            "dead",
+            len(BACK_OFF) + 1,
+            None,
+        )
+        assert states == ["failed"] * (len(BACK_OFF) - 1) + ["dead"]
+        assert purse.inbox.process_due() == 0
         connection.execute("ALTER TABLE coinpurse.grants_elsewhere RENAME TO grants")
 
-    assert purse.inbox.process(event.id).state == "processed"
+    (alert,) = alerts
+    assert (alert["event"], alert["facts"]["event_id"]) == ("event.dead", event_id)
+    if again == "replay":
+        purse.inbox.process(event_id, again=True)
+    else:
+        assert deliverer.send(paid_events[COMPLETED]).status_code == 200
+    revived = purse.inbox.find(event_id)
+    assert revived is not None
+    assert (revived.state, revived.error) == ("processed", None)
     assert purse.wallet("ada").balance == 1200
 
 

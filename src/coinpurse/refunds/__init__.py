@@ -1,5 +1,6 @@
 """After the sale: refunds, disputes, fraud warnings, and payments that a person must settle."""
 
+from coinpurse.refunds.history import History, history_of
 from coinpurse.refunds.requests import Refunds
 from coinpurse.refunds.reviews import DECISIONS, Decision, Reviews, decisions_for
 from coinpurse.refunds.rules import REASONS, Policies, RefundPreview, RefundRequest
@@ -10,6 +11,7 @@ __all__ = [
     "REASONS",
     "AfterSales",
     "Decision",
+    "History",
     "LookUp",
     "Policies",
     "RefundPreview",
@@ -17,4 +19,5 @@ __all__ = [
     "Refunds",
     "Reviews",
     "decisions_for",
+    "history_of",
 ]

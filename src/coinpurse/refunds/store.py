@@ -49,7 +49,10 @@ SAVE_WARNING = """
     VALUES (%(id)s, %(payment_id)s, %(actionable)s, %(fraud_type)s, %(event_at)s)
     ON CONFLICT (id) DO UPDATE SET actionable = excluded.actionable
 """
-WARNINGS = "SELECT id FROM coinpurse.fraud_warnings WHERE payment_id = %(payment_id)s"
+WARNINGS = """
+    SELECT id, actionable, fraud_type, event_at FROM coinpurse.fraud_warnings
+     WHERE payment_id = %(payment_id)s ORDER BY event_at, id
+"""
 REQUEST_COLUMNS = ", ".join(field.name for field in fields(RefundRequest))
 INSERT_REQUEST = f"""
     INSERT INTO coinpurse.refund_requests (id, payment_id, payment_intent_id, amount_minor, reason, actor, request_key)
@@ -59,6 +62,9 @@ INSERT_REQUEST = f"""
 REQUEST_BY_KEY = f"""
     SELECT {REQUEST_COLUMNS} FROM coinpurse.refund_requests
      WHERE payment_id = %(payment_id)s AND request_key = %(request_key)s
+"""
+REQUESTS = f"""
+    SELECT {REQUEST_COLUMNS} FROM coinpurse.refund_requests WHERE payment_id = %(payment_id)s ORDER BY created_at, id
 """
 OPEN_AMOUNT = """
     SELECT coalesce(sum(amount_minor), 0)::bigint AS amount_minor FROM coinpurse.refund_requests
@@ -185,6 +191,26 @@ def save_warnings(
         if warning.id not in known:
             new.append(warning)
     return new
+
+
+def warnings_of(work: UnitOfWork, payment_id: UUID, *, livemode: bool) -> list[FraudWarning]:
+    """Return a payment's fraud warnings, oldest first."""
+    return [
+        FraudWarning(
+            id=row.id,
+            actionable=row.actionable,
+            fraud_type=row.fraud_type,
+            payment_intent_id=None,
+            livemode=livemode,
+            created_at=row.event_at,
+        )
+        for row in work.rows(WARNINGS, payment_id=payment_id)
+    ]
+
+
+def requests_of(work: UnitOfWork, payment_id: UUID) -> list[RefundRequest]:
+    """Return the refunds that were asked for of a payment, oldest first."""
+    return [_request(row) for row in work.rows(REQUESTS, payment_id=payment_id)]
 
 
 def insert_request(work: UnitOfWork, **values: object) -> RefundRequest:

@@ -20,6 +20,7 @@ from coinpurse.web import (
     wallet,
     webhook,
 )
+from coinpurse.web import service_payments as _  # noqa: F401  Adds its operations to the service API.
 
 __all__ = ["register"]
 

@@ -59,6 +59,19 @@ ANSWERS = {
     "hold_already_resolved": Answer(
         409, _("These coins are no longer held: they were captured, let go or timed out before.")
     ),
+    "not_refundable": Answer(422, _("This payment cannot be refunded: %(reason)s.")),
+    "payment_disputed": Answer(
+        409, _("The bank is taking this payment back. Answer the dispute instead of refunding it.")
+    ),
+    "refund_too_large": Answer(
+        422,
+        _(
+            "Asked for: %(asked_minor)s, left: %(left_minor)s, in the smallest unit of %(currency)s."
+        ),
+        ("asked_minor", "left_minor", "currency"),
+    ),
+    "not_in_review": Answer(409, _("This payment does not wait for this decision.")),
+    "reconciliation_running": Answer(409, _("A comparison with Stripe is under way already.")),
     "checkout_failed": Answer(502, "Failed to create checkout session"),
     "stripe_unavailable": Answer(
         502, _("Stripe could not be asked. Please try again in a moment.")

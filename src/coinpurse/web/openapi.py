@@ -60,7 +60,9 @@ def described(schema: Schema, text: str) -> Schema:
 TRANSACTION = {
     "id": INTEGER,
     "user_id": TEXT,
-    "type": described(TEXT, _("purchase, usage, refund, grant, hold and others; more may come.")),
+    "type": described(
+        TEXT, _("purchase, usage, refund, dispute, restoration and others; more may come.")
+    ),
     "coins": described(INTEGER, _("What the balance changed by; negative where coins were taken.")),
     "balance_after": INTEGER,
     "held": described(INTEGER, _("What the coins set aside changed by.")),
@@ -147,6 +149,18 @@ COMPONENTS: dict[str, Schema] = {
     },
     "Usage": record(results=listed(component("UsageResult"))),
     "Checkout": record(session_id=TEXT, checkout_url={"type": "string", "format": "uri"}),
+    "Refund": record(
+        id=TEXT,
+        payment_id=TEXT,
+        amount_minor=INTEGER,
+        currency=TEXT,
+        state=described(
+            {"type": "string", "enum": ["requested", "made"]},
+            _("made: Stripe has taken it. requested: Stripe has not answered yet and is asked again."),
+        ),
+        refund_id=described(or_null(TEXT), _("Stripe's id of the refund.")),
+        payment_status=TEXT,
+    ),
     "PaymentStatus": record(
         status=TEXT,
         session_id=TEXT,

@@ -6,6 +6,8 @@ from typing import Any
 
 from coinpurse.errors import DomainError
 from coinpurse.ledger import Hold, Transaction
+from coinpurse.purchases import Payment
+from coinpurse.refunds import RefundRequest
 from coinpurse.web.errors import ANSWERS, code_of, refusal
 from coinpurse.web.service_fields import KEY_PREFIX
 
@@ -56,4 +58,17 @@ def hold(found: Hold) -> dict[str, Any]:
         "expires_at": found.expires_at.isoformat(),
         "created_at": found.created_at.isoformat(),
         "created": found.created,
+    }
+
+
+def refund(request: RefundRequest, payment: Payment) -> dict[str, Any]:
+    """A refund that was asked for, and how its payment stands now."""
+    return {
+        "id": str(request.id),
+        "payment_id": str(request.payment_id),
+        "amount_minor": request.amount_minor,
+        "currency": payment.price.currency,
+        "state": request.state,
+        "refund_id": request.refund_id,
+        "payment_status": payment.status,
     }

@@ -20,6 +20,8 @@ from coinpurse.ledger.rules import (
     MAXIMUM_TTL_SECONDS,
     metadata_json,
 )
+from coinpurse.money import MAXIMUM_MINOR
+from coinpurse.refunds import REASONS
 from coinpurse.web.language import gettext as _
 from coinpurse.web.openapi import KEPT_METADATA
 
@@ -137,6 +139,12 @@ def _is_unicode(value: str) -> bool:
     return True
 
 
+def _refund_reason(name: str, value: Any) -> str:
+    if value not in REASONS:
+        raise InvalidRequest(name, _("must be one of %(values)s", values=", ".join(REASONS)))
+    return str(value)
+
+
 def _kind(name: str, value: Any) -> str:
     if value not in ("paid", "bonus"):
         raise InvalidRequest(name, _("must be paid or bonus"))
@@ -244,6 +252,13 @@ HOLD: Fields = {
 CAPTURE: Fields = {"coins": some_coins, "description": Field(_prose, description.schema)}
 VOID: Fields = {}
 REVERSE: Fields = {"coins": some_coins, "description": description}
+REFUND: Fields = {
+    "amount_minor": Field(
+        whole_number(1, MAXIMUM_MINOR),
+        {"type": "integer", "minimum": 1, "maximum": MAXIMUM_MINOR, "example": 4999},
+    ),
+    "reason": Field(_refund_reason, {"type": "string", "enum": list(REASONS)}),
+}
 CHECKOUT: Fields = {
     "user_id": user_id,
     "pack": Field(name_text(100), {"type": "string", "example": "chest"}, required=True),
