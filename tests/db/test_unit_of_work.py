@@ -205,3 +205,24 @@ def test_the_connection_beneath_is_in_the_same_transaction(
         1 / 0  # noqa: B018
 
     assert count(database_url) == 0
+
+
+def test_work_that_failed_leaves_nothing_to_the_next_on_its_connection(database: Database) -> None:
+    with pytest.raises(psycopg.errors.UndefinedTable), database.single_statement() as work:
+        first = work.connection
+        work.rows("SELECT * FROM nowhere")
+
+    with database.single_statement() as work:
+        assert work.connection is first
+        assert [row.n for row in work.rows("SELECT 1 AS n")] == [1]
+        assert [row.m for row in work.rows("SELECT 2 AS m")] == [2]
+
+
+def test_work_inside_work_has_a_cursor_of_its_own(database: Database) -> None:
+    with database.unit_of_work() as outer:
+        listed = outer.rows("SELECT generate_series(1, 3) AS n")
+        for row in listed:
+            with database.unit_of_work() as inner:
+                found = inner.row("SELECT %(n)s::int AS n", n=row.n)
+            assert found is not None
+            assert found.n == row.n

@@ -6,13 +6,14 @@ import select
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cached_property
 from typing import Any
 
 import psycopg
 from psycopg_pool import ConnectionPool, PoolTimeout
 
 from coinpurse.db import embedded
-from coinpurse.db.unit_of_work import UnitOfWork
+from coinpurse.db.unit_of_work import UnitOfWork, new_cursor
 from coinpurse.errors import ConfigurationError
 from coinpurse.settings import Settings
 
@@ -35,6 +36,15 @@ DEFAULTS = {
 }
 
 
+class _Connection(psycopg.Connection[Any]):
+    """A connection of the pool. It keeps one cursor: making one takes 25 µs of a spend's 600."""
+
+    @cached_property
+    def kept_cursor(self) -> psycopg.Cursor[Any]:
+        """The cursor of the one unit of work that has the connection."""
+        return new_cursor(self)
+
+
 class Database:
     """A pool of connections, opened at the first use.
 
@@ -48,8 +58,9 @@ class Database:
         self.conninfo = psycopg.conninfo.make_conninfo(conninfo, **missing)
         self._opening = threading.Lock()
         # Twice the threads: a request may need a second connection while it holds one.
-        self._pool: ConnectionPool[psycopg.Connection[Any]] = ConnectionPool(
+        self._pool: ConnectionPool[_Connection] = ConnectionPool(
             self.conninfo,
+            connection_class=_Connection,
             kwargs={"application_name": "coinpurse"},
             min_size=0,
             max_size=2 * threads,
@@ -69,8 +80,8 @@ class Database:
     @contextmanager
     def unit_of_work(self) -> Iterator[UnitOfWork]:
         """Run the block in one transaction: commit at its end, roll back when it raises."""
-        with self.connection() as connection:
-            work = UnitOfWork(connection)
+        with self._lent() as connection:
+            work = UnitOfWork(connection, connection.kept_cursor)
             yield work
         work.committed()
 
@@ -83,7 +94,7 @@ class Database:
         """
         connection = self._take(autocommit=True)
         try:
-            work = UnitOfWork(connection)
+            work = UnitOfWork(connection, connection.kept_cursor)
             yield work
         except psycopg.errors.ReadOnlySqlTransaction as error:
             raise _stepped_down(connection) from error
@@ -94,6 +105,15 @@ class Database:
     @contextmanager
     def connection(self) -> Iterator[psycopg.Connection[Any]]:
         """Lend a connection for the block: commit at its end, roll back when it raises."""
+        with self._lent() as connection:
+            yield connection
+
+    def close(self) -> None:
+        """Close the connections that are not in use."""
+        self._pool.close()
+
+    @contextmanager
+    def _lent(self) -> Iterator[_Connection]:
         connection = self._take(autocommit=False)
         try:
             with connection:
@@ -103,11 +123,7 @@ class Database:
         finally:
             self._pool.putconn(connection)
 
-    def close(self) -> None:
-        """Close the connections that are not in use."""
-        self._pool.close()
-
-    def _take(self, *, autocommit: bool) -> psycopg.Connection[Any]:
+    def _take(self, *, autocommit: bool) -> _Connection:
         """Take a connection from the pool; those that the server has closed meanwhile are thrown away."""
         if self._pool.closed:
             self._open()
@@ -121,7 +137,7 @@ class Database:
             connection.close()
             self._pool.putconn(connection)
 
-    def _wait_for_connection(self) -> psycopg.Connection[Any]:
+    def _wait_for_connection(self) -> _Connection:
         """Take what the pool gives, for WAIT_SECONDS at most. Raises psycopg_pool.PoolTimeout."""
         tries = max(1, round(WAIT_SECONDS / TRY_SECONDS))
         while True:

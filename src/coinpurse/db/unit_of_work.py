@@ -17,27 +17,27 @@ class UnitOfWork:
     """A transaction in progress. Stores run their SQL through it; only the edge that opened it commits.
 
     connection: a psycopg connection, ours or the host's; parameters of its SQL are written %(name)s.
+    cursor: one that `new_cursor` made for the connection and that nobody else uses meanwhile; None for a new one.
     """
 
-    def __init__(self, connection: psycopg.Connection[Any]) -> None:
+    def __init__(
+        self, connection: psycopg.Connection[Any], cursor: psycopg.Cursor[Any] | None = None
+    ) -> None:
         self.connection = connection
+        self._cursor = new_cursor(connection) if cursor is None else cursor
         self._after_commit: list[Promise] = []
 
     def execute(self, sql: str, **values: object) -> None:
         """Run a statement whose rows nobody reads."""
-        with self._cursor() as cursor:
-            cursor.execute(sql, values or None)
+        self._cursor.execute(sql, values or None)
 
     def rows(self, sql: str, **values: object) -> list[Any]:
         """Run a statement and return all of its rows, with the columns as attributes."""
-        with self._cursor() as cursor:
-            found: list[Any] = cursor.execute(sql, values or None).fetchall()
-            return found
+        return self._cursor.execute(sql, values or None).fetchall()
 
     def row(self, sql: str, **values: object) -> Any | None:
         """Run a statement and return its first row, or None."""
-        with self._cursor() as cursor:
-            return cursor.execute(sql, values or None).fetchone()
+        return self._cursor.execute(sql, values or None).fetchone()
 
     @contextmanager
     def savepoint(self) -> Iterator[None]:
@@ -70,6 +70,7 @@ class UnitOfWork:
         promises, self._after_commit = self._after_commit, []
         return promises
 
-    def _cursor(self) -> psycopg.Cursor[Any]:
-        # Not the host's kind of cursor, which may write parameters in another way.
-        return psycopg.Cursor(self.connection, row_factory=namedtuple_row)
+
+def new_cursor(connection: psycopg.Connection[Any]) -> psycopg.Cursor[Any]:
+    """Make a cursor for units of work: not the host's kind, which may write parameters in another way."""
+    return psycopg.Cursor(connection, row_factory=namedtuple_row)
