@@ -177,6 +177,24 @@ def test_a_wallet_stays_blocked_while_any_payment_blocks_it(ada: Buyer) -> None:
     assert not ada.wallet().blocked
 
 
+def test_a_wallet_that_was_unblocked_by_hand_is_blocked_only_by_what_is_missing_since(
+    ada: Buyer,
+) -> None:
+    other = uuid4()
+    ada.buy(10)
+    ada.buy(10, payment=other)
+    ada.spend(20)
+    ada.claim(10, policy="block")
+    ada.keyed(ledger.unblock, "ada", reason="Paid by post", actor="op")
+
+    ada.claim(8, policy="block")
+    assert not ada.wallet().blocked
+    ada.claim(10, policy="block", payment_id=other)
+    assert ada.wallet().blocked
+    ada.claim(0, policy="block", payment_id=other)
+    assert not ada.wallet().blocked
+
+
 def test_trap_19_the_next_purchase_repays_what_was_spent_and_refunded(ada: Buyer) -> None:
     ada.buy(1000, 200)
     ada.spend(700)
