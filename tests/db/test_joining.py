@@ -344,6 +344,80 @@ def test_a_lost_connection_of_the_host_leaves_nothing_and_tells_nobody(
     assert purse.wallet("ada").balance == 100
 
 
+@pytest.fixture
+def doorkeeper(database_url: str) -> Iterator[psycopg.Connection]:
+    """Keeps the question after a transaction's end open until its lock is let go; `asked` has each statement."""
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        connection.execute("CREATE SCHEMA slow")
+        connection.execute("CREATE TABLE slow.asked (at timestamptz, xid xid8)")
+        connection.execute(
+            """
+            CREATE FUNCTION slow.pg_xact_status(xid xid8) RETURNS text LANGUAGE plpgsql AS $$
+            BEGIN
+                INSERT INTO slow.asked VALUES (statement_timestamp(), xid);
+                PERFORM pg_advisory_lock_shared(1), pg_advisory_unlock_shared(1);
+                RETURN pg_catalog.pg_xact_status(xid);
+            END $$
+            """
+        )
+        connection.execute(
+            f"ALTER DATABASE {connection.info.dbname} SET search_path = slow, pg_catalog"
+        )
+        connection.execute("SELECT pg_advisory_lock(1)")
+        yield connection
+
+
+def is_asking(doorkeeper: psycopg.Connection) -> bool:
+    row = doorkeeper.execute(
+        "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+    ).fetchone()
+    return row == (1,)
+
+
+def test_a_commit_while_the_watcher_asks_is_not_missed(
+    doorkeeper: psycopg.Connection,
+    database_url: str,
+    heard: list[str],
+    eventually: Callable[..., Any],
+) -> None:
+    purse = make_purse(database_url)
+    purse.credit("ada", 100, key="start")
+    heard.clear()
+    with psycopg.connect(database_url) as connection:
+        purse.spend("ada", 1, key="s", connection=connection)
+        # A later transaction ends first, so that the open one is among those that can be asked after.
+        purse.credit("bob", 1, key="c")
+        eventually(lambda: is_asking(doorkeeper))
+
+    doorkeeper.execute("SELECT pg_advisory_unlock(1)")
+
+    eventually(lambda: purse._commit_watcher._thread is None)
+    assert heard == ["c", "s"]
+    purse.database.close()
+
+
+def test_transactions_are_asked_after_together(
+    doorkeeper: psycopg.Connection,
+    database_url: str,
+    heard: list[str],
+    eventually: Callable[..., Any],
+) -> None:
+    purse = make_purse(database_url)
+    purse.credit("ada", 100, key="start")
+    with psycopg.connect(database_url) as connection:
+        for number in range(50):
+            purse.spend("ada", 1, key=f"{number}", connection=connection)
+            connection.commit()
+
+    doorkeeper.execute("SELECT pg_advisory_unlock(1)")
+
+    eventually(lambda: len(heard) == 51)
+    row = doorkeeper.execute("SELECT count(DISTINCT at), count(DISTINCT xid) FROM slow.asked")
+    # The watcher was at its first question meanwhile.
+    assert row.fetchone() == (2, 50)
+    purse.database.close()
+
+
 @pytest.mark.parametrize(
     "wrong", [object(), "postgresql://", 5, sqlite3], ids=["object", "text", "number", "module"]
 )

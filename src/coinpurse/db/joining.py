@@ -24,11 +24,15 @@ HostConnection = psycopg.Connection[Any] | Connection | Session | scoped_session
 POLL_SECONDS = 0.02
 LONGEST_TRANSACTION_SECONDS = 3600.0
 
-# None: the transaction was rolled back. The rows say whether a savepoint of it was.
-OUTCOME = """
-    SELECT pg_xact_status(CAST(CAST(%(xid)s AS text) AS xid8)) AS status,
-           ARRAY(SELECT id FROM coinpurse.transactions WHERE id = ANY (%(ids)s)) AS kept
+# How transactions ended; null where that is too long ago to be known. PostgreSQL refuses to be asked about a number
+# that it has not given out, as after a failover that lost some; such a one counts as in progress.
+ENDS = """
+    SELECT xid, CASE WHEN xid::xid8 < pg_snapshot_xmax(pg_current_snapshot()) THEN pg_xact_status(xid::xid8)
+                     ELSE 'in progress' END AS status
+      FROM unnest(%(xids)s::text[]) AS asked (xid)
 """
+# Asked in a statement of its own after the end is known: one that began before the commit would not see the rows.
+KEPT = "SELECT id FROM coinpurse.transactions WHERE id = ANY (%(ids)s)"
 
 log = structlog.get_logger()
 
@@ -68,8 +72,9 @@ class _Watched:
 class CommitWatcher:
     """Keeps the promises of joined works once the host has committed.
 
-    psycopg tells nobody of a commit, so the watcher asks PostgreSQL how the transaction ended; a promise is kept
-    if its ledger row is there then. A thread runs only while something is promised.
+    psycopg tells nobody of a commit, so the watcher asks PostgreSQL how the transactions ended; a promise is kept
+    if its ledger row is there then, since a savepoint may have been undone. A thread runs only while something is
+    promised.
     """
 
     def __init__(self, database: Database) -> None:
@@ -101,33 +106,46 @@ class CommitWatcher:
     def _run(self) -> None:
         while True:
             with self._lock:
-                waiting = list(self._watched.values())
-                if not waiting:
+                if not self._watched:
                     self._thread = None
                     return
-            for watched in waiting:
-                if self._is_over(watched):
-                    with self._lock:
-                        del self._watched[watched.xid]
+                xids = list(self._watched)
+            try:
+                self._keep_promises(xids)
+            except psycopg.OperationalError:
+                pass  # Asked again when the server is back.
+            except psycopg.Error:
+                log.exception("commit.not_asked", transactions=len(xids))
+                self._forget(xids)
+            self._give_up_the_oldest()
             time.sleep(POLL_SECONDS)
 
-    def _is_over(self, watched: _Watched) -> bool:
-        if time.monotonic() - watched.since > LONGEST_TRANSACTION_SECONDS:
+    def _keep_promises(self, xids: list[str]) -> None:
+        """Ask how the transactions ended, all at once, and act on those that have."""
+        with self._database.single_statement() as work:
+            ends = {row.xid: row.status for row in work.rows(ENDS, xids=xids)}
+        over = [xid for xid in xids if ends[xid] != "in progress"]
+        if not over:
+            return
+        # Nothing joins a transaction that has ended: its promises are complete.
+        promises = {xid: self._watched[xid].promises for xid in over}
+        ids = [id_ for made in promises.values() for id_, _ in made if id_ is not None]
+        with self._database.single_statement() as work:
+            kept = {row.id for row in work.rows(KEPT, ids=ids)}
+        self._forget(over)
+        for xid, made in promises.items():
+            for id_, act in made:
+                if id_ in kept or (id_ is None and ends[xid] == "committed"):
+                    act()
+
+    def _give_up_the_oldest(self) -> None:
+        since = time.monotonic() - LONGEST_TRANSACTION_SECONDS
+        oldest = [watched for watched in list(self._watched.values()) if watched.since < since]
+        for watched in oldest:
             log.warning("commit.not_seen", promises=len(watched.promises))
-            return True
-        promises = list(watched.promises)
-        try:
-            with self._database.unit_of_work() as work:
-                row = work.row(OUTCOME, xid=watched.xid, ids=[id_ for id_, _ in promises])
-        except psycopg.OperationalError:
-            return False  # Asked again when the server is back.
-        except psycopg.Error:
-            log.exception("commit.not_asked", promises=len(watched.promises))
-            return True
-        assert row is not None
-        if row.status == "in progress" or len(promises) < len(watched.promises):
-            return False
-        for id_, act in promises:
-            if id_ in row.kept or (id_ is None and row.status == "committed"):
-                act()
-        return True
+        self._forget([watched.xid for watched in oldest])
+
+    def _forget(self, xids: list[str]) -> None:
+        with self._lock:
+            for xid in xids:
+                del self._watched[xid]
