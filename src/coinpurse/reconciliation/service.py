@@ -21,8 +21,9 @@ from coinpurse.ledger import SpendOrder
 from coinpurse.ledger.rules import require_moment
 from coinpurse.ports import StripeGateway
 from coinpurse.reconciliation import store
+from coinpurse.reconciliation.books import Books, Pace
 from coinpurse.reconciliation.rules import DEFAULT_WINDOW, Finding, ReconciliationReport
-from coinpurse.reconciliation.steps import STEPS, Books, Pace
+from coinpurse.reconciliation.steps import STEPS
 from coinpurse.reconciliation.store import Run
 from coinpurse.refunds import AfterSales
 

@@ -1,24 +1,15 @@
-"""What a reconciliation compares, list by list. Each step takes one page and says where the next begins.
-
-Repairs go the ways that events go: `fulfil` for what was paid, a look-up for what came after. A finding is written
-in the transaction of its repair, so that an interrupted run loses neither.
-"""
+"""What a reconciliation compares, list by list. Each step takes one page and says where the next begins."""
 
 from __future__ import annotations
 
-import random
-import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any, TypeVar
 from uuid import UUID
 
-from coinpurse.catalog import Catalog
-from coinpurse.db import Database, UnitOfWork
-from coinpurse.errors import GatewayError, RetryLater
-from coinpurse.inbox import HANDLED_TYPES, Inbox
-from coinpurse.ledger import SpendOrder
+from coinpurse.db import UnitOfWork
+from coinpurse.errors import GatewayError
+from coinpurse.inbox import HANDLED_TYPES
 from coinpurse.ports import (
     BalanceTransaction,
     CheckoutSession,
@@ -27,31 +18,22 @@ from coinpurse.ports import (
     Page,
     Refund,
     StripeEvent,
-    StripeGateway,
 )
-from coinpurse.purchases import Payment, fulfil, report_of_intent, report_of_session
+from coinpurse.purchases import Payment
 from coinpurse.purchases import store as payments
-from coinpurse.purchases.rules import Report, Signal
 from coinpurse.reconciliation import store
-from coinpurse.reconciliation.rules import (
-    LEFT,
-    Finding,
-    difference,
-    find_sku,
-    read_lost,
+from coinpurse.reconciliation.books import Books
+from coinpurse.reconciliation.repairs import (
+    compare,
+    compare_charge,
+    facts,
+    follow,
+    give_up_unopened,
+    rebuild,
 )
-from coinpurse.reconciliation.store import Run
-from coinpurse.refunds import AfterSales
+from coinpurse.reconciliation.rules import LEFT, Finding
 
 FIRST_ID = UUID(int=0)
-TRIES = 7
-LONGEST_PAUSE_SECONDS = 20.0
-# Stripe's sessions end within a day; one that never got its address by then never will.
-OPENING_TIME = timedelta(hours=26)
-# How an intent stands whose delayed payment has come to nothing.
-UNSETTLED = ("requires_payment_method", "canceled")
-
-Answer = TypeVar("Answer")
 After = TypeVar("After", Refund, Dispute, FraudWarning)
 
 
@@ -61,56 +43,6 @@ class Step:
 
     count: int
     cursor: str | None
-
-
-class Pace:
-    """Keeps calls under Stripe's rate limit. per_second: None for as fast as it goes."""
-
-    def __init__(self, per_second: float | None) -> None:
-        self._gap_seconds = 0.0 if per_second is None else 1 / per_second
-        self._next = 0.0
-
-    def ask(self, call: Callable[[], Answer]) -> Answer:
-        """Make a call when it is its turn, again where Stripe is busy or away. Raises GatewayError in the end."""
-        for attempt in range(1, TRIES + 1):
-            time.sleep(max(0.0, self._next - time.monotonic()))
-            self._next = time.monotonic() + self._gap_seconds
-            try:
-                return call()
-            except GatewayError as error:
-                if not error.retryable or attempt == TRIES:
-                    raise
-            pause = min(0.5 * 2**attempt, LONGEST_PAUSE_SECONDS)
-            time.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311  Only spreads the calls.
-        raise AssertionError("the last try returns or raises")
-
-
-@dataclass(frozen=True, slots=True)
-class Books:
-    """What the steps work on: Stripe, our books and the run."""
-
-    database: Database
-    gateway: StripeGateway
-    after_sales: AfterSales
-    inbox: Inbox
-    catalog: Catalog
-    spend_order: SpendOrder
-    pace: Pace
-    run: Run
-
-    def note(
-        self,
-        work: UnitOfWork,
-        kind: str,
-        subject: str,
-        detail: str,
-        *,
-        payment_id: UUID | None = None,
-        repaired: bool = False,
-    ) -> None:
-        """Write a finding down."""
-        outcome = store.outcome_of(self.run, repaired=repaired)
-        store.add_finding(work, self.run, Finding(kind, subject, payment_id, detail, outcome))
 
 
 def compare_sessions(books: Books, cursor: str | None) -> Step:
@@ -133,9 +65,9 @@ def compare_sessions(books: Books, cursor: str | None) -> Step:
         payment = by_id.get(named[session.id] or FIRST_ID) or by_session.get(session.id)
         if payment is not None:
             seen.append(payment.id)
-            _compare(books, payment, session)
+            compare(books, payment, session)
         elif "payment_id" in session.metadata:
-            _rebuild(books, session)
+            rebuild(books, session)
     _note_unreadable(books, "checkout session", page)
     with books.database.unit_of_work() as work:
         payments.mark_reconciled(work, seen, at=books.run.started_at)
@@ -154,7 +86,7 @@ def compare_payments(books: Books, cursor: str | None) -> Step:
         )
     for payment in page:
         if payment.session_id is None:
-            _give_up_unopened(books, payment)
+            give_up_unopened(books, payment)
             continue
         known = payment.session_id
         try:
@@ -165,7 +97,7 @@ def compare_payments(books: Books, cursor: str | None) -> Step:
             with books.database.unit_of_work() as work:
                 books.note(work, "session_unknown", known, str(error), payment_id=payment.id)
             continue
-        _compare(books, payment, session)
+        compare(books, payment, session)
     with books.database.unit_of_work() as work:
         payments.mark_reconciled(work, [each.id for each in page], at=books.run.started_at)
     return Step(len(page), str(page[-1].id) if len(page) == store.PAGE else None)
@@ -191,7 +123,7 @@ def follow_moving(books: Books, cursor: str | None) -> Step:
     with books.database.unit_of_work() as work:
         page = store.moving(work, after=_uuid(cursor) or FIRST_ID)
     for row in page:
-        _follow(books, row.payment_intent_id)
+        follow(books, row.payment_intent_id)
     return Step(len(page), str(page[-1].id) if len(page) == store.PAGE else None)
 
 
@@ -212,9 +144,9 @@ def compare_balance(books: Books, cursor: str | None) -> Step:
         if payment is None or entry.source_id is None:
             continue
         if entry.type in ("charge", "payment"):
-            _compare_charge(books, payment, entry)
+            compare_charge(books, payment, entry)
         elif entry.type in SOURCES_AFTER_SALE and entry.source_id not in known:
-            _follow(books, entry.payment_intent_id)
+            follow(books, entry.payment_intent_id)
     return Step(len(page.items), page.next_cursor)
 
 
@@ -287,95 +219,6 @@ STEPS: Mapping[str, Callable[[Books, str | None], Step]] = {
     "reviews": list_reviews,
 }
 SOURCES_AFTER_SALE = ("refund", "payment_refund", "refund_failure", "adjustment")
-MISSED: Mapping[type[object], str] = {
-    Refund: "refund_missed",
-    Dispute: "dispute_missed",
-    FraudWarning: "warning_missed",
-}
-
-
-def _compare(books: Books, payment: Payment, session: CheckoutSession) -> None:
-    report = _report(books, payment, session)
-    kind = difference(payment, report)
-    if payment.session_id not in (None, session.id):
-        # A second session of one order matters once it is paid.
-        paid = report.signal is Signal.PAID and payment.review_intent_id != report.payment_intent_id
-        kind = "paid_not_credited" if paid else None
-    if kind is None or (payment.is_in_review and not payment.is_credited):
-        return
-    detail = f"{session.id} is {session.status}, {session.payment_status}; the payment is {payment.status}"
-    with books.database.unit_of_work() as work:
-        if books.run.repairing and kind != "credited_not_paid":
-            changed = fulfil(work, report, spend_order=books.spend_order).payment
-            repaired = changed is not None and not changed.is_in_review
-        else:
-            repaired = False
-        books.note(work, kind, session.id, detail, payment_id=payment.id, repaired=repaired)
-
-
-def _report(books: Books, payment: Payment, session: CheckoutSession) -> Report:
-    """Read a session. Whether a delayed payment is still under way, only its intent says."""
-    report = report_of_session(session)
-    intent_id = session.payment_intent_id
-    if report.signal is not Signal.SETTLING or payment.status != "pending" or intent_id is None:
-        return report
-    intent = books.pace.ask(lambda: books.gateway.get_payment_intent(intent_id))
-    return report_of_session(session, settlement_failed=intent.status in UNSETTLED)
-
-
-def _rebuild(books: Books, session: CheckoutSession) -> None:
-    """Write a lost row again from what we had given Stripe, and fulfil it; as after a restored backup."""
-    report = report_of_session(session)
-    if report.signal is Signal.EXPIRED:
-        return
-    lost = read_lost(session)
-    with books.database.unit_of_work() as work:
-        if lost is None:
-            detail = "its metadata does not hold together; nothing was credited"
-            books.note(work, "payment_missing", session.id, detail)
-            return
-        detail = f"{lost.coins} + {lost.bonus} coins for {session.amount_minor} {session.currency} (minor units)"
-        repaired = False
-        if books.run.repairing:
-            sku = find_sku(books.catalog, lost, session)
-            odd = "its row was lost, and no pack in the catalog is what was sold"
-            payments.rebuild(
-                work,
-                id=lost.id,
-                session_id=session.id,
-                user_id=lost.user_id,
-                pack_sku=sku or "unknown",
-                coins=lost.coins,
-                bonus=lost.bonus,
-                amount_minor=session.amount_minor,
-                currency=session.currency,
-                livemode=session.livemode,
-                review_reason=None if sku else odd,
-                review_intent_id=None if sku else session.payment_intent_id,
-                created_at=session.created_at,
-            )
-            if sku:
-                changed = fulfil(work, report, spend_order=books.spend_order).payment
-                repaired = changed is not None and not changed.is_in_review
-        books.note(
-            work, "payment_missing", session.id, detail, payment_id=lost.id, repaired=repaired
-        )
-
-
-def _give_up_unopened(books: Books, payment: Payment) -> None:
-    if payment.status != "pending" or books.run.started_at - payment.created_at < OPENING_TIME:
-        return
-    with books.database.unit_of_work() as work:
-        if books.run.repairing:
-            payments.failed(work, payment.id, "Stripe never opened the checkout")
-        books.note(
-            work,
-            "never_opened",
-            str(payment.id),
-            "Stripe has no session for it",
-            payment_id=payment.id,
-            repaired=True,
-        )
 
 
 def _follow_list(books: Books, kind: type[After], cursor: str | None) -> Step:
@@ -388,85 +231,12 @@ def _follow_list(books: Books, kind: type[After], cursor: str | None) -> Step:
     intents = {
         item.payment_intent_id
         for item in page.items
-        if known.get(item.id) != _facts(item) and _is_ours(item, ours)
+        if known.get(item.id) != facts(item) and _is_ours(item, ours)
     }
     for intent_id in sorted(intents - {None}, key=str):
-        _follow(books, intent_id)
+        follow(books, intent_id)
     _note_unreadable(books, kind.__name__, page)
     return Step(len(page.items), page.next_cursor)
-
-
-def _follow(books: Books, intent_id: str | None) -> None:
-    """Look a payment up, and take in what we did not know."""
-    assert intent_id is not None
-    seen = books.pace.ask(lambda: books.after_sales.look_up(intent_id))
-    items: list[Refund | Dispute | FraudWarning] = [
-        *seen.found.refunds,
-        *seen.found.disputes,
-        *seen.found.warnings,
-    ]
-    with books.database.unit_of_work() as work:
-        known = {
-            **store.known_refunds(work, [each.id for each in seen.found.refunds]),
-            **store.known_disputes(work, [each.id for each in seen.found.disputes]),
-            **store.known_warnings(work, [each.id for each in seen.found.warnings]),
-        }
-        missed = [item for item in items if known.get(item.id) != _facts(item)]
-        if not missed:
-            return
-        payment = None
-        if books.run.repairing:
-            try:
-                with work.savepoint():
-                    payment = books.after_sales.apply(work, seen)
-            except RetryLater:
-                payment = None
-        for item in missed:
-            books.note(
-                work,
-                MISSED[type(item)],
-                item.id,
-                f"{getattr(item, 'status', 'warning')}, about {intent_id}",
-                payment_id=seen.payment_id if payment is None else payment.id,
-                repaired=payment is not None,
-            )
-
-
-def _compare_charge(books: Books, payment: Payment, entry: BalanceTransaction) -> None:
-    """The money of a sale: was it credited, and was it the price, where the currencies allow to say so?"""
-    intent_id = entry.payment_intent_id
-    assert intent_id is not None
-    if not payment.is_credited and payment.review_reason is None:
-        intent = books.pace.ask(lambda: books.gateway.get_payment_intent(intent_id))
-        report = report_of_intent(intent)
-        if report.signal is not Signal.PAID:
-            return
-        with books.database.unit_of_work() as work:
-            changed = None
-            if books.run.repairing:
-                changed = fulfil(work, report, spend_order=books.spend_order).payment
-            books.note(
-                work,
-                "paid_not_credited",
-                intent_id,
-                f"{entry.id} brought {entry.amount_minor} {entry.currency}",
-                payment_id=payment.id,
-                repaired=changed is not None and changed.is_credited,
-            )
-    price = payment.price
-    if (
-        entry.currency == price.currency
-        and entry.amount_minor != price.amount_minor
-        and payment.review_reason is None
-    ):
-        with books.database.unit_of_work() as work:
-            books.note(
-                work,
-                "amount_different",
-                entry.id,
-                f"{entry.amount_minor} came, the price was {price.amount_minor} {price.currency}",
-                payment_id=payment.id,
-            )
 
 
 def _note_unreadable(books: Books, name: str, page: Page[Any]) -> None:
@@ -498,11 +268,6 @@ def _known(
         FraudWarning: store.known_warnings,
     }[kind]
     return read(work, [item.id for item in items])
-
-
-def _facts(item: Refund | Dispute | FraudWarning) -> tuple[object, ...]:
-    """What of an item must be as we know it."""
-    return () if isinstance(item, FraudWarning) else (item.status, item.amount_minor)
 
 
 def _is_ours(item: Refund | Dispute | FraudWarning, ours: Mapping[str, Payment]) -> bool:
