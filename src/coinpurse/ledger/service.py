@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 from uuid import UUID
 
 from coinpurse import signals
@@ -111,7 +111,10 @@ def credit(
             "credit",
             type_,
             source,
-            [(grant.kind, grant.coins, grant.expires_at) for grant in grants],
+            [
+                (grant.kind, grant.coins, grant.expires_at and grant.expires_at.astimezone(UTC))
+                for grant in grants
+            ],
             price and [price.amount_minor, price.currency],
             payment_id,
         ),
@@ -250,7 +253,7 @@ def hold(
         user_id=require_key(user_id, field="user_id"),
         coins=require_coins(coins),
         key=require_callers_key(key),
-        digest=digest("hold", coins),
+        digest=digest("hold", coins, float(ttl_seconds)),
         ttl_seconds=float(ttl_seconds),
         description=require_description(description),
     )
@@ -307,14 +310,23 @@ def claim(
     The figures are absolute: calls in any order and number end as the last one says. None where nothing changed.
     Coins that come back later (a hold let go, a spend reversed) follow the claim by themselves.
     """
+    require_coins(freezing, field="freezing", least=0)
+    if require_coins(owing, field="owing", least=0) > freezing:
+        raise InvalidRequest("owing", "must be at most `freezing`")
+    for field, value, known in (
+        ("policy", policy, get_args(SpentPolicy)),
+        ("cause", cause, get_args(ClaimCause)),
+    ):
+        if value not in known:
+            raise InvalidRequest(field, f"must be one of {', '.join(known)}")
     row = store.call(
         work,
         store.CLAIM,
         user_id=require_key(user_id, field="user_id"),
         payment_id=payment_id,
         taking=require_coins(taking, field="taking", least=0),
-        freezing=require_coins(freezing, field="freezing", least=0),
-        owing=require_coins(owing, field="owing", least=0),
+        freezing=freezing,
+        owing=owing,
         policy=policy,
         cause=cause,
         description=require_description(description),
