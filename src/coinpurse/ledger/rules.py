@@ -7,7 +7,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Literal
 from uuid import UUID
 
@@ -20,6 +20,9 @@ MAXIMUM_KEY = 255
 MAXIMUM_DESCRIPTION = 1000
 MAXIMUM_METADATA = 8192
 MAXIMUM_TTL_SECONDS = 366 * 24 * 3600
+# Python reads no year after 9999 or before 1, in whatever time zone the database shows it.
+FIRST_MOMENT = datetime(2, 1, 1, tzinfo=UTC)
+LAST_MOMENT = datetime(9999, 1, 1, tzinfo=UTC)
 # A null character in JSON; not the text of a backslash and `u0000`.
 NULL_CHARACTER = re.compile(r"(?<!\\)(\\\\)*\\u0000")
 
@@ -211,9 +214,11 @@ def require_reason(reason: object, actor: object) -> None:
 
 
 def require_moment(moment: object, *, field: str) -> datetime:
-    """Return a date and time that has a time zone. Raises InvalidRequest."""
+    """Return a date and time that has a time zone, of the years 2 to 9998. Raises InvalidRequest."""
     if not isinstance(moment, datetime) or moment.utcoffset() is None:
         raise InvalidRequest(field, "must be a date and time with a time zone")
+    if not FIRST_MOMENT <= moment < LAST_MOMENT:
+        raise InvalidRequest(field, "must be in the years 2 to 9998")
     return moment
 
 
