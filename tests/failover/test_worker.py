@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import psycopg
 import pytest
 from pydantic import SecretStr
 
+from coinpurse import jobs
+from coinpurse.db import Database
 from tests.conftest import Store
 from tests.failover.door import Door
 
@@ -26,35 +30,46 @@ def workers(url: str) -> set[int]:
     return {row[0] for row in rows}
 
 
-def has_noticed(store: Store) -> bool:
-    assert store.worker is not None
-    assert store.worker.poll() is None, "the worker has ended"
-    return "worker.interrupted" in (store.directory / "worker.log").read_text(encoding="utf-8")
-
-
 def test_it_comes_back_with_its_database(
     behind_a_door: Store, door: Door, database_url: str, eventually: Callable[..., Any]
 ) -> None:
     behind_a_door.start_worker()
-    before = eventually(lambda: workers(database_url))
-
+    eventually(lambda: workers(database_url), seconds=60)
     door.close()
-    eventually(lambda: has_noticed(behind_a_door), seconds=40)
+    # Longer than its pause between two looks for jobs.
+    time.sleep(6)
     door.open()
+    database = Database(database_url)
+    with database.unit_of_work() as work:
+        app = jobs.application(database.conninfo)
+        jobs.schedule_event(app, work, "evt_unknown", datetime.now(UTC))
+    database.close()
 
-    eventually(lambda: workers(database_url) - before, seconds=30)
+    eventually(lambda: has_run(behind_a_door, database_url), seconds=90)
+
+
+def has_run(store: Store, url: str) -> bool:
+    assert store.worker is not None
+    assert store.worker.poll() is None, "the worker has ended"
+    with psycopg.connect(url) as connection:
+        found = connection.execute(
+            "SELECT 1 FROM coinpurse.procrastinate_jobs"
+            " WHERE task_name = 'process_event' AND status IN ('todo', 'doing')"
+        ).fetchone()
+    return found is None
 
 
 def test_it_ends_when_asked_though_its_database_is_away(
     behind_a_door: Store, door: Door, database_url: str, eventually: Callable[..., Any]
 ) -> None:
     behind_a_door.start_worker()
-    eventually(lambda: workers(database_url))
+    eventually(lambda: workers(database_url), seconds=60)
     door.close()
-    eventually(lambda: has_noticed(behind_a_door), seconds=40)
+    time.sleep(3)
     worker = behind_a_door.worker
     assert worker is not None
 
     worker.terminate()
 
-    assert worker.wait(20) == 0
+    # Procrastinate waits for a connection for half a minute, twice at most: to look for jobs and to sign off.
+    assert worker.wait(90) == 0
