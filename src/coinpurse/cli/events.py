@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import asdict
 
 import click
 
 from coinpurse.cli import output
 from coinpurse.errors import NotFound
-from coinpurse.inbox import STATES, StoredEvent
+from coinpurse.inbox import STATES, Inbox, StoredEvent
 
 FOUND_SOMETHING = 1
+UNDONE = ("received", "failed", "dead")
+ROWS_BETWEEN_REPORTS = 1000
 
 
 @click.group()
@@ -40,16 +43,50 @@ def show(event_id: str) -> None:
 
 
 @events.command()
-@click.argument("event_id")
+@click.argument("event_id", required=False)
+@click.option("--type", "type_", help="All events of this type.")
+@click.option("--failed", is_flag=True, help="All that failed or are dead.")
 @output.as_json
-def replay(event_id: str, as_json: bool) -> None:
-    """Act on one event again; harmless on one that was processed. Exits 1 if it fails."""
-    event = output.purse_of_environment().inbox.process(event_id, again=True)
-    output.print_rows([_summary(event)], as_json=as_json, empty="")
-    if event.state == "failed":
-        if not as_json:
-            click.echo(event.error, err=True)
+def replay(event_id: str | None, type_: str | None, failed: bool, as_json: bool) -> None:
+    """Act again on one event, or on many, oldest first.
+
+    Harmless on those that were processed: nothing is credited or taken twice. With --type and --failed together, the
+    failed ones of that type. Exits 1 if any fails.
+    """
+    if (event_id is None) == (type_ is None and not failed):
+        raise click.UsageError("Give the id of one event, or --type, or --failed.")
+    inbox = output.purse_of_environment().inbox
+    if event_id is not None:
+        fine = _replay_one(inbox, event_id, as_json=as_json)
+    else:
+        fine = _replay_many(inbox, type_, only_wrong=failed, as_json=as_json)
+    if not fine:
         raise SystemExit(FOUND_SOMETHING)
+
+
+def _replay_one(inbox: Inbox, event_id: str, *, as_json: bool) -> bool:
+    event = inbox.process(event_id, again=True)
+    output.print_rows([_summary(event)], as_json=as_json, empty="")
+    fine = event.state not in UNDONE
+    if not fine and not as_json:
+        click.echo(event.error, err=True)
+    return fine
+
+
+def _replay_many(inbox: Inbox, type_: str | None, *, only_wrong: bool, as_json: bool) -> bool:
+    states: Counter[str] = Counter()
+    for event in inbox.replay(type_=type_, only_wrong=only_wrong):
+        states[event.state] += 1
+        if states.total() % ROWS_BETWEEN_REPORTS == 0:
+            click.echo(f"{states.total()} replayed …", err=True)
+    if as_json:
+        output.print_json({"replayed": states.total(), "states": dict(states)})
+    elif not states:
+        click.echo("No such events.")
+    else:
+        outcome = ", ".join(f"{count} {state}" for state, count in sorted(states.items()))
+        click.echo(f"{states.total()} replayed: {outcome}")
+    return not any(states[state] for state in UNDONE)
 
 
 def _summary(event: StoredEvent) -> dict[str, object]:

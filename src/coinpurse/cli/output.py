@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import getpass
 import json
+import os
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -20,6 +22,23 @@ console = Console(width=240)
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts.")
 limit = click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True)
+
+
+def user_of_system() -> str:
+    """Return who runs the command, as the system calls them."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        # A container may run as a number without a name.
+        return f"uid {os.getuid()}"
+
+
+actor = click.option(
+    "--actor",
+    default=user_of_system,
+    show_default="who you are to the system",
+    help="Who decided it; it is kept.",
+)
 
 
 def purse_of_environment() -> Coinpurse:

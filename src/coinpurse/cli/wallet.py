@@ -11,7 +11,7 @@ import click
 from coinpurse.accounts import Accounts
 from coinpurse.cli import output
 from coinpurse.extension import Coinpurse
-from coinpurse.ledger import Explanation, GrantStory, Transaction
+from coinpurse.ledger import Explanation, GrantStory, Transaction, Wallet
 
 
 class _Moment(click.ParamType[datetime]):
@@ -46,9 +46,7 @@ def show(user_id: str, limit: int, as_json: bool) -> None:
     if as_json:
         output.print_json({**asdict(found), "available": found.available, "transactions": rows})
         return
-    click.echo(
-        f"{found.balance} coins ({found.paid} paid, {found.bonus} bonus), {found.available} available\n"
-    )
+    click.echo(f"{_of_wallet(found)}\n")
     output.print_rows(rows, as_json=False, empty="No transactions yet.")
 
 
@@ -105,10 +103,45 @@ def adjust(
     )
 
 
+@wallet.command()
+@click.argument("user_id")
+@click.option("--reason", required=True, help="Why; it stays on the transaction.")
+@click.option("--key", help="An idempotency key, so that a repeat of the command changes nothing.")
+@output.actor
+@output.as_json
+def unblock(user_id: str, reason: str, key: str | None, actor: str, as_json: bool) -> None:
+    """Let a wallet spend again that a refund or a dispute had blocked; its debt stays.
+
+    USER_ID may be an account's e-mail address.
+    """
+    purse = output.purse_of_environment()
+    row = purse.unblock(
+        _known_user(purse, user_id),
+        key=key or f"unblock:{secrets.token_hex(16)}",
+        reason=reason,
+        actor=actor,
+    )
+    if as_json:
+        output.print_json(asdict(row))
+        return
+    click.echo(f"{user_id} may spend again (transaction {row.id})")
+
+
 def _known_user(purse: Coinpurse, given: str) -> str:
     """Return the id of the account with this e-mail address, else what was given."""
     account = Accounts(purse.database).find_by_email(given) if "@" in given else None
     return account.user_id if account else given
+
+
+def _of_wallet(found: Wallet) -> str:
+    parts = [f"{found.paid} paid", f"{found.bonus} bonus"]
+    parts += [
+        f"{coins} {word}"
+        for word, coins in (("held", found.held), ("frozen", found.frozen), ("owed", found.debt))
+        if coins
+    ]
+    blocked = "; BLOCKED: it may not spend, see `wallet unblock`" if found.blocked else ""
+    return f"{found.balance} coins ({', '.join(parts)}), {found.available} available{blocked}"
 
 
 def _sentence(found: Explanation) -> str:
