@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from flask import Flask, Response, redirect, request
+from flask import Flask, Request, Response, redirect, request
 from flask.globals import request_ctx
+from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
 from werkzeug.exceptions import HTTPException
 from werkzeug.middleware.proxy_fix import ProxyFix
 
@@ -17,6 +18,22 @@ from coinpurse.web.access import BODY_LIMIT_BYTES
 
 SESSION_DAYS = 14
 YEAR_SECONDS = 365 * 24 * 3600
+SERVICE_PREFIX = "/api/v1/"
+
+
+class _Sessions(SecureCookieSessionInterface):
+    """Flask's cookie sessions, of which the service API is spared: its callers have keys and call often."""
+
+    def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
+        if request.path.startswith(SERVICE_PREFIX):
+            return self.make_null_session(app)
+        return super().open_session(app, request)
+
+
+@accounts.limiter.request_filter
+def _is_service_call() -> bool:
+    """Spare the service API the search for limits: only log-ins and registrations have any."""
+    return request.path.startswith(SERVICE_PREFIX)
 
 
 def create_app(settings: Settings | None = None) -> Flask:
@@ -26,6 +43,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     """
     settings = settings or Settings()
     app = Flask("coinpurse", static_folder=None)
+    app.session_interface = _Sessions()
     is_https = settings.base_url.startswith("https://")
     app.config.update(
         SECRET_KEY=settings.require_secret_key(),

@@ -56,6 +56,8 @@ def serve(host: str, port: int, workers: int) -> None:
         "loglevel": "warning",
         "proc_name": "coinpurse",
         "control_socket_disable": True,
+        # Only the proxies that COINPURSE_TRUSTED_PROXIES counts are believed, by the app itself.
+        "forwarded_allow_ips": "",
         "when_ready": lambda _: click.echo(f"Coinpurse listens on http://{address}", err=True),
     }
     _Server(settings, options).run()
