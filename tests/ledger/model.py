@@ -132,9 +132,11 @@ class ModelWallet:
         for grant in sorted(self.grants, key=_order):
             if grant.day <= self.day and grant.free:
                 gone = grant.free
+                repaid = min(gone, self.debt)
+                self.debt -= repaid
                 grant.remaining -= gone
-                grant.expired += gone
-                self.post("expiry", -gone, moves=[(grant, -gone)])
+                grant.expired += gone - repaid
+                self.post("expiry", repaid - gone, debt=-repaid, moves=[(grant, -gone)])
 
     def touch(self) -> None:
         if not self.exists:
@@ -161,7 +163,10 @@ class ModelWallet:
             owed -= part
         self.grants += made
         moves = [(grant, grant.remaining) for grant in made]
-        return self.post(type_, total, debt=-repaid, moves=moves)
+        posted = self.post(type_, total, debt=-repaid, moves=moves)
+        if payment in self.claims:
+            self._follow(payment, self.claims[payment])
+        return posted
 
     def take(self, coins: int, type_: str) -> Row:
         """Spend, or adjust downwards."""
@@ -268,7 +273,9 @@ class ModelWallet:
             waived = min(better, self.debt)
             self.debt -= waived
             if better > waived:
-                made = ModelGrant("paid", 0, better - waived, NEVER, None, len(self.grants))
+                ranks = [grant.rank for grant in mine if grant.kind == "paid"]
+                rank = max(ranks, default=0)
+                made = ModelGrant("paid", rank, better - waived, NEVER, None, len(self.grants))
                 self.grants.append(made)
                 moves.append((made, made.remaining))
             known.blocks = known.blocks and known.owed > 0
@@ -283,7 +290,7 @@ class ModelWallet:
         )
         if not (moves or frozen or debt or forgiven):
             return None
-        back = coins > 0 or (coins == 0 and frozen < 0)
+        back = coins > 0 or (coins == 0 and (frozen < 0 or forgiven < 0))
         return self.post(
             "restoration" if back else "refund",
             coins,

@@ -83,7 +83,7 @@ def test_coins_of_other_payments_and_users_are_not_touched(ada: Buyer) -> None:
     ada.buy(10)
     ada.buy(20, payment=uuid4())
     ada.keyed(ledger.adjust, "ada", 5, reason="Gift", actor="op")
-    ada.buy(40, user_id="bob")
+    ada.buy(40, user_id="bob", payment=uuid4())
 
     posted = ada.posted(500, 500, owing=500)
 

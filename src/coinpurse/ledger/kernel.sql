@@ -100,6 +100,7 @@ DECLARE
     forgave   bigint := 0;
     owes      bigint := 0;
     repaid    bigint := 0;
+    touched   boolean := false;
     blocked_before boolean := claimed.blocks;
 BEGIN
     FOR given IN
@@ -112,6 +113,7 @@ BEGIN
         to_freeze := to_freeze - frost;
         lapsed := lapsed + given.expired;
         CONTINUE WHEN part = given.taken AND frost = given.frozen;
+        touched := true;
         UPDATE coinpurse.grants
            SET remaining = remaining + taken - part, taken = part, frozen = frost,
                exhausted = (remaining + taken = part)
@@ -138,6 +140,9 @@ BEGIN
     SELECT * INTO wallet FROM coinpurse.wallets WHERE user_id = claimed.user_id;
     -- A debt that was repaid meanwhile comes back as coins.
     repaid := greatest(-owes - wallet.debt, 0);
+    IF touched THEN
+        PERFORM coinpurse.plan_next(claimed.user_id);
+    END IF;
     IF ids = '{}' AND thawed = 0 AND owes = 0 AND forgave = 0 THEN
         RETURN NULL;
     END IF;
@@ -158,15 +163,17 @@ BEGIN
     INSERT INTO coinpurse.transactions (user_id, type, coins, balance_after, frozen, debt, forgiven, payment_id,
                                         description, idempotency_key, digest, grant_ids, grant_coins)
     VALUES (claimed.user_id,
-            CASE WHEN moved - owes > 0 OR (moved - owes = 0 AND thawed > 0) THEN 'restoration' ELSE claimed.cause END,
+            CASE WHEN moved - owes > 0 OR (moved - owes = 0 AND (thawed > 0 OR forgave < 0))
+                 THEN 'restoration' ELSE claimed.cause END,
             moved - owes, wallet.balance, -thawed, owes + repaid, forgave, claimed.payment_id, claimed.description,
             'claim:' || claimed.payment_id || ':' || claimed.version, '', ids, moves)
     RETURNING * INTO posted;
     IF repaid > 0 THEN
-        INSERT INTO coinpurse.grants (id, user_id, kind, source, coins, remaining, transaction_id)
-        VALUES (ids[cardinality(ids)], claimed.user_id, 'paid', 'restoration', repaid, repaid, posted.id);
+        INSERT INTO coinpurse.grants (id, user_id, kind, source, coins, remaining, rank, transaction_id)
+        VALUES (ids[cardinality(ids)], claimed.user_id, 'paid', 'restoration', repaid, repaid,
+                coalesce((SELECT max(rank) FROM coinpurse.grants
+                           WHERE payment_id = claimed.payment_id AND kind = 'paid'), 0), posted.id);
     END IF;
-    PERFORM coinpurse.plan_next(claimed.user_id);
     RETURN posted;
 END $$;
 
@@ -216,7 +223,8 @@ BEGIN
     RETURN posted;
 END $$;
 
--- Time out holds and expire grants whose time has come. Held and frozen coins expire once they are let go.
+-- Time out holds and expire grants whose time has come. Held and frozen coins expire once they are let go. Coins that
+-- are about to be lost repay a debt first: while it stood, they could not be used.
 -- The keys are random: nobody's own key can be in the way, and the lock alone makes it happen once.
 CREATE OR REPLACE FUNCTION coinpurse.settle_due(wallet_of text) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, coinpurse AS $$
@@ -225,6 +233,7 @@ DECLARE
     given coinpurse.grants;
     after bigint;
     gone  bigint;
+    repaid bigint;
 BEGIN
     FOR due IN
         SELECT * FROM coinpurse.holds
@@ -239,15 +248,16 @@ BEGIN
          ORDER BY expires_at, rank, id
     LOOP
         gone := given.remaining - given.held - given.frozen;
+        SELECT least(debt, gone) INTO repaid FROM coinpurse.wallets WHERE user_id = wallet_of;
         UPDATE coinpurse.grants
-           SET remaining = remaining - gone, expired = expired + gone, exhausted = (remaining = gone)
+           SET remaining = remaining - gone, expired = expired + gone - repaid, exhausted = (remaining = gone)
          WHERE id = given.id;
-        UPDATE coinpurse.wallets SET balance = balance - gone, updated_at = now()
+        UPDATE coinpurse.wallets SET balance = balance - gone + repaid, debt = debt - repaid, updated_at = now()
          WHERE user_id = wallet_of RETURNING balance INTO after;
-        INSERT INTO coinpurse.transactions (user_id, type, coins, balance_after, description, idempotency_key,
+        INSERT INTO coinpurse.transactions (user_id, type, coins, balance_after, debt, description, idempotency_key,
                                             digest, grant_ids, grant_coins)
-        VALUES (wallet_of, 'expiry', -gone, after, 'Expired', 'expiry:' || gen_random_uuid(), '', ARRAY[given.id],
-                ARRAY[-gone]);
+        VALUES (wallet_of, 'expiry', repaid - gone, after, -repaid, 'Expired', 'expiry:' || gen_random_uuid(), '',
+                ARRAY[given.id], ARRAY[-gone]);
     END LOOP;
     PERFORM coinpurse.plan_next(wallet_of);
 END $$;
@@ -359,6 +369,9 @@ BEGIN
        SET next_due_at = least(next_due_at,
                (SELECT min(expires_at) FROM coinpurse.grants WHERE id = ANY (ids) AND NOT exhausted))
      WHERE user_id = wallet_of AND jsonb_path_exists(new_grants, '$[*].expires_at');
+    IF of_payment IS NOT NULL THEN
+        PERFORM coinpurse.follow_claim(claimed) FROM coinpurse.claims AS claimed WHERE payment_id = of_payment;
+    END IF;
     outcome := 'posted';
 END $$;
 
@@ -700,7 +713,12 @@ BEGIN
     ON CONFLICT (payment_id) DO UPDATE
        SET taking = amount, freezing = contested, owing = claim.owing, policy = spent_policy, cause = row_type,
            description = row_description
+     WHERE c.user_id = wallet_of
     RETURNING c.* INTO claimed;
+    IF claimed.payment_id IS NULL
+       OR EXISTS (SELECT FROM coinpurse.grants WHERE payment_id = of_payment AND user_id <> wallet_of) THEN
+        RAISE EXCEPTION 'payment % is not of %', of_payment, wallet_of USING ERRCODE = 'CP500';
+    END IF;
     posted := coinpurse.follow_claim(claimed);
     outcome := CASE WHEN posted.id IS NULL THEN 'unchanged' ELSE 'posted' END;
 END $$;
