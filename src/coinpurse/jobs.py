@@ -5,7 +5,6 @@ Jobs are deferred in the transaction that needs them, and run by `coinpurse work
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -37,7 +36,12 @@ def application(conninfo: str) -> procrastinate.App:
     The tasks are made anew for each: a task belongs to one application, whose connections it uses.
     """
     connector = procrastinate.PsycopgConnector(
-        conninfo=conninfo, configure=_use_schema, min_size=1, max_size=4
+        conninfo=conninfo,
+        configure=_use_schema,
+        min_size=1,
+        max_size=4,
+        timeout=5,
+        reconnect_timeout=5,
     )
     app = procrastinate.App(connector=connector)
     for name, (run, cron) in TASKS.items():
@@ -126,21 +130,20 @@ TASKS: dict[str, tuple[Callable[..., None], str | None]] = {
 }
 
 
-def run_worker(purse: Coinpurse, *, concurrency: int = 4) -> None:
-    """Run jobs until SIGINT or SIGTERM; those under way are finished first."""
+async def run_worker(purse: Coinpurse, *, concurrency: int) -> None:
+    """Run jobs until the task is cancelled, and end once those under way are finished.
+
+    Ends also when the database goes away, sometimes without an error: whoever calls it begins anew.
+    """
     app = application(purse.database.conninfo)
-
-    async def work() -> None:
-        async with app.open_async():
-            await app.run_worker_async(
-                concurrency=concurrency,
-                additional_context={"purse": purse},
-                install_signal_handlers=True,
-                shutdown_graceful_timeout=20,
-                delete_jobs=procrastinate.jobs.DeleteJobCondition.SUCCESSFUL,
-            )
-
-    asyncio.run(work())
+    async with app.open_async():
+        await app.run_worker_async(
+            concurrency=concurrency,
+            additional_context={"purse": purse},
+            install_signal_handlers=False,
+            shutdown_graceful_timeout=20,
+            delete_jobs=procrastinate.jobs.DeleteJobCondition.SUCCESSFUL,
+        )
 
 
 def _purse(context: procrastinate.JobContext) -> Coinpurse:

@@ -7,7 +7,6 @@ import signal
 from contextlib import suppress
 
 import click
-import procrastinate
 import psycopg
 import structlog
 from procrastinate.exceptions import ConnectorException
@@ -47,7 +46,7 @@ async def _run_until_asked(purse: Coinpurse, concurrency: int) -> None:
     asked = _listen_for_signals()
     asking = asyncio.create_task(asked.wait())
     while not asked.is_set():
-        running = asyncio.create_task(_run_worker(purse, concurrency))
+        running = asyncio.create_task(jobs.run_worker(purse, concurrency=concurrency))
         await asyncio.wait({running, asking}, return_when=asyncio.FIRST_COMPLETED)
         if asked.is_set():
             # It takes this as the order to finish its jobs and end.
@@ -75,15 +74,3 @@ def _listen_for_signals() -> asyncio.Event:
     for number in STOPPING:
         loop.add_signal_handler(number, hear)
     return asked
-
-
-async def _run_worker(purse: Coinpurse, concurrency: int) -> None:
-    app = jobs.application(purse.database.conninfo)
-    async with app.open_async():
-        await app.run_worker_async(
-            concurrency=concurrency,
-            additional_context={"purse": purse},
-            install_signal_handlers=False,
-            shutdown_graceful_timeout=20,
-            delete_jobs=procrastinate.jobs.DeleteJobCondition.SUCCESSFUL,
-        )

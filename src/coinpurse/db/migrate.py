@@ -17,6 +17,7 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, create_engine, text
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import NullPool
 
 from coinpurse.db.engine import Database, require_usable
@@ -59,14 +60,19 @@ def require_migrated(database: Database) -> None:
 
 @contextmanager
 def _connected(database: Database) -> Iterator[Connection]:
-    """A connection as Alembic wants it, beside the pool."""
+    """A connection as Alembic wants it, beside the pool. Raises psycopg's errors, as the pool does."""
     require_usable(database.conninfo)
     engine = create_engine(
         "postgresql+psycopg://",
         creator=lambda: psycopg.connect(database.conninfo),
         poolclass=NullPool,
     )
-    with engine.connect() as connection:
+    try:
+        opened = engine.connect()
+    except OperationalError as error:
+        # The server has gone since.
+        raise psycopg.OperationalError(str(error.orig)) from error
+    with opened as connection:
         yield connection
 
 
