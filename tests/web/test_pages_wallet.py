@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 from flask import Flask
 
 from coinpurse import Coinpurse, ledger
 from coinpurse.ledger import NewGrant
+from coinpurse.web.transaction_words import WORDS
 from tests.conftest import Sandbox
+from tests.refunds.conftest import Shop
 from tests.web.conftest import Browser, text_of
 
 
@@ -86,6 +89,120 @@ def test_a_wallet_is_its_owners_alone(ada: Browser, app: Flask, visitor: Browser
     eve = Browser(app).register("eve@example.com")
     assert text_of(eve.get("/wallet").text, "wallet-balance") == "0"
     assert eve.get("/wallet").headers["Cache-Control"] == "no-store"
+
+
+def shop_of(app: Flask, sandbox: Sandbox) -> Shop:
+    """The shop behind the pages, with its bank and its Stripe."""
+    purse: Coinpurse = app.extensions["coinpurse"]
+    return Shop(purse, sandbox, purse.settings.require_stripe_key())
+
+
+def test_a_debt_is_explained_and_its_purchase_is_marked(
+    ada: Browser, app: Flask, sandbox: Sandbox
+) -> None:
+    shop = shop_of(app, sandbox)
+    payment = shop.buy(ada.user_id)
+    shop.purse.spend(ada.user_id, 900, key="hat")
+
+    shop.purse.refund(payment.id)
+    html = ada.get("/wallet").text
+
+    assert 'data-testid="debt-notice"' in html
+    assert "You owe 900 coins" in html
+    assert "Your next purchase repays it first." in html
+    assert text_of(html, "wallet-debt") == "900"
+    assert text_of(html, "outcome") == "Refunded"
+    assert text_of(html, "transaction").startswith("Refund Owed, as they were spent: 900")
+    assert "Payment refunded" not in html
+    shop.buy(ada.user_id)
+    repaid = ada.get("/wallet").text
+    assert "debt-notice" not in repaid
+    assert "Off the debt: 900" in text_of(repaid, "transaction")
+
+
+def test_part_of_a_refunded_purchase_is_marked_as_such(
+    ada: Browser, app: Flask, sandbox: Sandbox
+) -> None:
+    shop = shop_of(app, sandbox)
+    payment = shop.buy(ada.user_id)
+
+    shop.purse.refund(payment.id, 3333)
+
+    assert text_of(ada.get("/wallet").text, "outcome") == "Partly refunded"
+
+
+def test_frozen_coins_are_explained_until_the_bank_has_decided(
+    ada: Browser, app: Flask, sandbox: Sandbox
+) -> None:
+    shop = shop_of(app, sandbox)
+    payment = shop.buy(ada.user_id)
+    dispute = shop.dispute(payment)
+    shop.follow(payment)
+
+    html = ada.get("/wallet").text
+
+    assert "1,200 coins are frozen" in html
+    assert "cannot be spent until that is settled" in html
+    assert text_of(html, "outcome") == "Disputed"
+    assert text_of(html, "transaction").startswith("Dispute Frozen: 1,200")
+    shop.decide(dispute, "win")
+    shop.follow(payment)
+    settled = ada.get("/wallet").text
+    assert "frozen-notice" not in settled
+    assert 'data-testid="outcome"' not in settled
+    assert text_of(settled, "transaction").startswith("Coins restored No longer frozen: 1,200")
+
+
+def test_a_blocked_wallet_says_what_still_works(ada: Browser, app: Flask) -> None:
+    give(app, ada.user_id, 5, key="gift")
+    assert 'data-testid="blocked"' not in ada.get("/wallet").text
+    purse: Coinpurse = app.extensions["coinpurse"]
+    with purse.database.unit_of_work() as work:
+        work.execute("UPDATE coinpurse.wallets SET blocked = true")
+
+    html = ada.get("/wallet").text
+
+    assert 'data-testid="blocked"' in html
+    assert "Spending is locked" in html
+    assert "You can still get coins" in html
+    purse.unblock(ada.user_id, key="u", reason="talked to her", actor="grace")
+    unlocked = ada.get("/wallet").text
+    assert text_of(unlocked, "transaction").startswith("Wallet unlocked")
+    assert "talked to her" not in unlocked
+
+
+def test_reserved_coins_are_told_in_words(ada: Browser, app: Flask) -> None:
+    purse: Coinpurse = app.extensions["coinpurse"]
+    give(app, ada.user_id, 50, key="gift")
+
+    purse.hold(ada.user_id, 30, key="h", description="A picture")
+
+    assert text_of(ada.get("/wallet").text, "transaction").startswith(
+        "Coins reserved A picture Reserved: 30"
+    )
+
+
+def test_every_type_of_row_has_words_of_its_own(app: Flask) -> None:
+    """The kernel's types, as its functions write them."""
+    kernel = (Path(ledger.__file__).parent / "kernel.sql").read_text()
+    written = set(re.findall(r"VALUES \(\w+(?:\.\w+)?, '(\w+)',", kernel))
+
+    assert {"hold", "unblock"} <= written
+    assert written | {"purchase", "grant", "usage", "refund", "dispute"} <= set(WORDS)
+
+
+def test_a_chinese_reader_is_told_of_a_debt_in_chinese(app: Flask, sandbox: Sandbox) -> None:
+    reader = Browser(app, "zh-CN").register()
+    shop = shop_of(app, sandbox)
+    payment = shop.buy(reader.user_id)
+    shop.purse.spend(reader.user_id, 900, key="hat")
+    shop.purse.refund(payment.id)
+
+    html = reader.get("/wallet").text
+
+    assert "待扣回 900 枚金币" in html
+    assert text_of(html, "outcome") == "已退款"
+    assert text_of(html, "transaction").startswith("退款 已用掉，待扣回 900")
 
 
 def test_a_chinese_reader_sees_chinese_words_and_dates(app: Flask) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -10,12 +11,13 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from coinpurse.catalog import Pack
 from coinpurse.errors import InvalidRequest, NotFound
-from coinpurse.purchases import Payment, StartedCheckout
+from coinpurse.ledger import Transaction
+from coinpurse.purchases import Payment, StartedCheckout, find_payment
 from coinpurse.web import formatting, forms, json_requests, language
 from coinpurse.web.access import current_purse, current_user_id, limit_body
 from coinpurse.web.pages import ASSET_SECONDS, answer_in_pages, render
 from coinpurse.web.stages import decline_words, stage_of
-from coinpurse.web.transaction_words import words_of
+from coinpurse.web.transaction_words import OUTCOMES, changes_of, words_of
 
 SESSION_ID_PLACEHOLDER = "{CHECKOUT_SESSION_ID}"
 LONGEST_SESSION_ID = 255
@@ -167,7 +169,7 @@ def wallet() -> AnyResponse:
     return render(
         "wallet.html",
         wallet=purse.wallet(user_id),
-        rows=[{"transaction": row, "words": words_of(row)} for row in shown],
+        rows=_history(shown),
         older=shown[-1].id if len(rows) > HISTORY_ROWS else None,
         is_first=before is None,
         on_their_way=[
@@ -178,6 +180,25 @@ def wallet() -> AnyResponse:
         if before is None
         else [],
     )
+
+
+def _history(rows: Sequence[Transaction]) -> list[dict[str, object]]:
+    """The rows of a page, in words; those of purchases with what became of them."""
+    bought = [row.payment_id for row in rows if row.type == "purchase" and row.payment_id]
+    with current_purse().database.unit_of_work() as work:
+        payments = [find_payment(work, str(payment_id)) for payment_id in bought]
+    outcomes: dict[object, object] = {
+        each.id: OUTCOMES.get(each.status) for each in payments if each is not None
+    }
+    return [
+        {
+            "transaction": row,
+            "words": words_of(row),
+            "changes": changes_of(row),
+            "outcome": outcomes.get(row.payment_id) if row.type == "purchase" else None,
+        }
+        for row in rows
+    ]
 
 
 @blueprint.after_request
