@@ -3,12 +3,16 @@
 PYTHON ?= python3
 PORT ?= 5000
 SANDBOX_PORT ?= 12111
+SEED ?= 1
+SEEDS ?= 1
+STEPS ?= 40
+JOBS ?= 2
 VENV := .venv
 BIN := $(VENV)/bin
 CLI := .tools/node_modules/.bin/stripe
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench bench-quick lint format translations constraints stripe-cli clean
+.PHONY: help demo test simulate bench bench-quick lint format translations constraints stripe-cli clean
 
 help:  ## List the targets.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -18,6 +22,9 @@ demo: $(VENV)/demo.stamp  ## Run the store with a sandbox for Stripe on http://1
 
 test: $(VENV)/dev.stamp  ## Set everything up and run all tests.
 	$(BIN)/python -m pytest -n auto --cov --cov-report=term
+
+simulate: $(VENV)/dev.stamp  ## Run the store under faults: SEED=… SEEDS=… STEPS=… JOBS=… (docs/testing.md).
+	$(BIN)/python -m tests.simulation --seed $(SEED) --seeds $(SEEDS) --steps $(STEPS) --jobs $(JOBS) $(if $(MUTANT),--mutant $(MUTANT))
 
 bench: $(VENV)/dev.stamp  ## Measure speed beside PostgreSQL itself: a quarter of an hour, 6 GB of disk for a while.
 	$(BIN)/python -m benchmarks

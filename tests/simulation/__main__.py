@@ -1,9 +1,11 @@
+# ruff: noqa: T201  It is a command.
 """`python -m tests.simulation`: run seeds, print a table, write a report; exit 1 where a seed failed."""
 
 from __future__ import annotations
 
 import argparse
 import json
+import signal
 import sys
 import time
 from collections import Counter
@@ -33,6 +35,8 @@ def main() -> None:
         for seed in seeds:
             print(plans.draw(seed, given.steps))
         return
+    # So that whoever ends this process ends its servers too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(2))
     begun = time.monotonic()
     results = []
     for result in run_all(seeds, given.steps, min(given.jobs, len(seeds)), given.mutant):
@@ -51,7 +55,10 @@ def _show(result: Result, place: int, count: int) -> None:
         print(result.story)
         for violation in result.violations:
             print(f"  seed {result.seed}: {violation}")
-        print(f"  again: make simulate SEED={result.seed} STEPS={sum(result.acts.values())}", flush=True)
+        print(
+            f"  again: make simulate SEED={result.seed} STEPS={sum(result.acts.values())}",
+            flush=True,
+        )
 
 
 def _report(results: list[Result], seconds: float, path: Path) -> None:

@@ -18,7 +18,7 @@ from tests.simulation.plan import Act
 from tests.simulation.postgres import Postgres
 from tests.simulation.processes import Application
 from tests.simulation.sandbox import Json, Sandbox, Unlucky
-from tests.simulation.time_machine import let_time_pass, run_schedule
+from tests.simulation.time_machine import let_time_pass, run_schedule, wait_until_quiet
 
 REQUEST_SECONDS = 30.0
 
@@ -288,6 +288,8 @@ class Driver:
 
     def do_age(self, seconds: float) -> None:
         if "postgres" not in self._back_up:
+            if self.application.worker is not None:
+                wait_until_quiet(self.database_url)
             let_time_pass(self.database_url, seconds)
 
     def do_kill_web(self, after_ms: int, down: int, during: str | None, **args: Any) -> None:
@@ -300,7 +302,9 @@ class Driver:
         self.counts["worker killed"] += 1
         self._back_up["worker"] = (down, self._start_worker)
 
-    def do_restart_postgres(self, after_ms: int, down: int, during: str | None, **args: Any) -> None:
+    def do_restart_postgres(
+        self, after_ms: int, down: int, during: str | None, **args: Any
+    ) -> None:
         def restart() -> None:
             self.postgres.stop()
             if down == 0:

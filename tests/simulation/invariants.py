@@ -21,6 +21,14 @@ NO_REFUND = frozenset({"failed", "canceled"})
 # Disputes that are over; what the bank still has of their money is lost.
 DECIDED = frozenset({"won", "lost", "prevented"})
 SOLD = frozenset({"completed", "partially_refunded", "refunded", "disputed"})
+# The beginnings of the event types that the application acts on.
+REPORTING = (
+    "checkout.session.",
+    "payment_intent.succeeded",
+    "refund.",
+    "charge.refunded",
+    "charge.dispute.",
+)
 ENDS = frozenset({"processed", "ignored", "foreign"})
 GRANT = "payment_id, taken, frozen, remaining - held - frozen AS free"
 WALLET = "user_id, balance, held, frozen, debt, blocked"
@@ -47,13 +55,67 @@ class Outcome:
     refund_requests: list[Json]
     events: dict[str, str]
 
+    def payment(self, id_: str | None) -> Json | None:
+        """Return a payment's row."""
+        return next((row for row in self.payments if str(row["id"]) == id_), None)
+
+
+def check_acknowledged(
+    truth: Truth, outcome: Outcome, events: list[Json], acknowledged: set[str], settings: Json
+) -> list[str]:
+    """Return what acknowledged events alone should have brought about, before anything is reconciled.
+
+    A payment whose paid event was answered 200 is credited; one whose every event was is right in all.
+    """
+    by_subject: dict[str, list[Json]] = defaultdict(list)
+    for event in events:
+        subject = event["data"]["object"]
+        if event["type"].startswith(REPORTING):
+            for name in {subject["id"], subject.get("payment_intent")} - {None}:
+                by_subject[name].append(event)
+    rows = _rows_of_payments(outcome)
+    wrong = []
+    for session in truth.sessions:
+        intent_id = session["payment_intent"]
+        payment = outcome.payment(session["metadata"].get("payment_id"))
+        if session["payment_status"] != "paid" or payment is None:
+            continue
+        about = {event["id"]: event for event in by_subject[session["id"]] + by_subject[intent_id]}
+        told = [e for id_, e in about.items() if id_ in acknowledged and _says_paid(e)]
+        credited = [row for row in rows[payment["id"]] if row["type"] == "purchase"]
+        name = f"payment {payment['id']} ({payment['status']}), as acknowledged"
+        if told and not credited:
+            wrong.append(f"{name}: not credited, in spite of {[event['id'] for event in told]}")
+        elif (
+            credited and about.keys() <= acknowledged and intent_id == payment["payment_intent_id"]
+        ):
+            wrong += _check_sold(
+                name, payment, rows[payment["id"]], intent_id, truth, outcome, settings
+            )
+    return wrong
+
+
+def _says_paid(event: Json) -> bool:
+    subject = event["data"]["object"]
+    return event["type"] == "payment_intent.succeeded" or subject.get("payment_status") == "paid"
+
+
+def _rows_of_payments(outcome: Outcome) -> dict[Any, list[Json]]:
+    rows: dict[Any, list[Json]] = defaultdict(list)
+    for row in outcome.transactions:
+        if row["payment_id"] is not None:
+            rows[row["payment_id"]].append(row)
+    return rows
+
 
 def read_outcome(database_url: str) -> Outcome:
     """Read the tables, without the application."""
     with psycopg.connect(database_url, row_factory=dict_row) as connection:
 
         def rows(table: str, columns: str = "*") -> list[Json]:
-            return connection.execute(f"SELECT {columns} FROM coinpurse.{table}".encode()).fetchall()
+            return connection.execute(
+                f"SELECT {columns} FROM coinpurse.{table}".encode()
+            ).fetchall()
 
         grants: dict[Any, list[Json]] = defaultdict(list)
         for given in rows("grants", GRANT):
@@ -127,11 +189,11 @@ def _check_payments(truth: Truth, outcome: Outcome, settings: Json) -> list[str]
         if "payment_id" in session["metadata"]:
             of_payment[session["metadata"]["payment_id"]].append(session)
     known = {str(payment["id"]) for payment in outcome.payments}
-    wrong += [f"Stripe has a session of a payment that we lost: {id_}" for id_ in of_payment.keys() - known]
-    rows: dict[Any, list[Json]] = defaultdict(list)
-    for row in outcome.transactions:
-        if row["payment_id"] is not None:
-            rows[row["payment_id"]].append(row)
+    wrong += [
+        f"Stripe has a session of a payment that we lost: {id_}"
+        for id_ in of_payment.keys() - known
+    ]
+    rows = _rows_of_payments(outcome)
     for payment in outcome.payments:
         paid = [s for s in of_payment[str(payment["id"])] if s["payment_status"] == "paid"]
         credits = [row for row in rows[payment["id"]] if row["type"] == "purchase"]
@@ -146,9 +208,17 @@ def _check_payments(truth: Truth, outcome: Outcome, settings: Json) -> list[str]
                 wrong.append(f"{name}: paid twice, and nobody is told")
             intents = [session["payment_intent"] for session in paid]
             if payment["payment_intent_id"] not in intents:
-                wrong.append(f"{name}: paid by {intents}, its row says {payment['payment_intent_id']}")
+                wrong.append(
+                    f"{name}: paid by {intents}, its row says {payment['payment_intent_id']}"
+                )
             wrong += _check_sold(
-                name, payment, rows[payment["id"]], payment["payment_intent_id"], truth, outcome, settings
+                name,
+                payment,
+                rows[payment["id"]],
+                payment["payment_intent_id"],
+                truth,
+                outcome,
+                settings,
             )
     return wrong
 
@@ -177,7 +247,9 @@ def _check_sold(
     owing = coins(money.gone + money.charged_back) - take
     freeze = coins(money.gone + money.charged_back + money.asked_after) - take
     grants = outcome.grants[payment["id"]]
-    taken, frozen, free = (sum(given[name] for given in grants) for name in ("taken", "frozen", "free"))
+    taken, frozen, free = (
+        sum(given[name] for given in grants) for name in ("taken", "frozen", "free")
+    )
     claim = outcome.claims.get(payment["id"], {"owed": 0, "forgiven": 0})
     is_short = claim["owed"] + claim["forgiven"]
     facts = f"{money}: take {take}, freeze {freeze}; taken {taken}, frozen {frozen}, {claim}"
@@ -232,9 +304,13 @@ def _check_calls(outcome: Outcome, journal: Journal) -> list[str]:
         if row["idempotency_key"].startswith("api:"):
             rows[row["idempotency_key"].removeprefix("api:")].append(row)
     keys = {call.key for call in journal.calls.values()}
-    wrong += [f"a row that nobody asked for: {row}" for key in rows.keys() - keys for row in rows[key]]
+    wrong += [
+        f"a row that nobody asked for: {row}" for key in rows.keys() - keys for row in rows[key]
+    ]
     for call in journal.calls.values():
-        wrong += [f"{call}: {problem}" for problem in _check_call(call, rows[call.key], outcome, journal)]
+        wrong += [
+            f"{call}: {problem}" for problem in _check_call(call, rows[call.key], outcome, journal)
+        ]
     return wrong
 
 
@@ -285,13 +361,19 @@ def _check_wallets(outcome: Outcome, journal: Journal) -> list[str]:
             wrong.append(f"wallet {user} has {wallet['balance']}, its story is {balance[user]}")
         if wallet["balance"] + wallet["debt"] < 0 or wallet["debt"] < 0:
             wrong.append(f"wallet {user} is overdrawn: {wallet}")
-    wrong += [f"wallet {user} is missing" for user in balance.keys() - outcome.wallets.keys() if balance[user]]
+    wrong += [
+        f"wallet {user} is missing"
+        for user in balance.keys() - outcome.wallets.keys()
+        if balance[user]
+    ]
     reversed_: Counter[int] = Counter()
     sizes = {row["id"]: -row["coins"] for row in outcome.transactions}
     for row in outcome.transactions:
         if row["type"] == "reversal":
             reversed_[row["reverses"]] += row["coins"]
-    wrong += [f"row {id_} was reversed twice" for id_, coins in reversed_.items() if coins > sizes[id_]]
+    wrong += [
+        f"row {id_} was reversed twice" for id_, coins in reversed_.items() if coins > sizes[id_]
+    ]
     return wrong
 
 
@@ -299,6 +381,8 @@ def _check_events(outcome: Outcome, acknowledged: set[str]) -> list[str]:
     lost = acknowledged - outcome.events.keys()
     wrong = [f"event {id_} was answered 200 and is not stored" for id_ in sorted(lost)]
     wrong += [
-        f"event {id_} is still {state}" for id_, state in outcome.events.items() if state not in ENDS
+        f"event {id_} is still {state}"
+        for id_, state in outcome.events.items()
+        if state not in ENDS
     ]
     return wrong

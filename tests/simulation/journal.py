@@ -74,9 +74,7 @@ class Journal:
 
     def send_usage(self, calls: list[Call]) -> None:
         """Report several spends at once."""
-        spends = [
-            {"user_id": call.user, "coins": call.coins, "key": call.key} for call in calls
-        ]
+        spends = [{"user_id": call.user, "coins": call.coins, "key": call.key} for call in calls]
         for call in calls:
             call.tries += 1
         answered = self.post("usage", {"spends": spends}, f"usage-{calls[0].number}")

@@ -193,12 +193,16 @@ class _Artist:
     def _pay(self) -> None:
         number = self._recent(len(self.checkouts))
         currency = self.checkouts[number]
-        ways = [(weight, way) for weight, fitting, way in WAYS if not fitting or currency in fitting]
+        ways = [
+            (weight, way) for weight, fitting, way in WAYS if not fitting or currency in fitting
+        ]
         way = self.chance.choices([way for _, way in ways], [weight for weight, _ in ways])[0]
         if number not in self.paid:
             self.paid.append(number)
         rush = self.chance.random() < 0.35
-        self._add("pay", checkout=number, **way, **({"rush": self.chance.randint(1, 3)} if rush else {}))
+        self._add(
+            "pay", checkout=number, **way, **({"rush": self.chance.randint(1, 3)} if rush else {})
+        )
 
     def _pay_unknown(self) -> None:
         self._add("pay_unknown")
@@ -231,7 +235,9 @@ class _Artist:
 
     def _burst(self) -> None:
         """Several spends at once, one of them sent twice."""
-        items = [(self._call(), self._user(), self._coins()) for _ in range(self.chance.randint(2, 4))]
+        items = [
+            (self._call(), self._user(), self._coins()) for _ in range(self.chance.randint(2, 4))
+        ]
         self._add("burst", items=[*items, items[0]])
 
     def _hold(self) -> None:
@@ -355,6 +361,9 @@ class _Artist:
             rule["copies"] = self.chance.randint(1, 3)
         if kind in ("delay", "reorder"):
             rule["seconds"] = float(self.chance.choice([3, 50, 4000]))
+        if kind in ("rate_limit", "server_error", "timeout"):
+            # A call is tried three times: fewer faults in a row only slow it down.
+            rule["count"] = self.chance.choice([1, 3, 3, 4, 6])
         if kind in ("server_error", "timeout"):
             rule["when"] = self.chance.choice(["before", "after"])
         if kind == "timeout":

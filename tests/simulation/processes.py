@@ -144,7 +144,8 @@ class Application:
         )
         code = self._zygote.wait(self._command)
         self._command = None
-        return code, output.read_text()
+        # One that was killed at once has not even opened its output.
+        return code, output.read_text() if output.exists() else ""
 
     def kill_command(self) -> None:
         """End the command under way, which another thread waits for."""

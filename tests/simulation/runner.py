@@ -18,6 +18,7 @@ from coinpurse.db import Database, upgrade
 from coinpurse.settings import Settings
 from tests.simulation import plan as plans
 from tests.simulation.driver import Driver, Members
+from tests.simulation.mutants import MUTANTS
 from tests.simulation.postgres import TEMPLATE, Postgres
 from tests.simulation.processes import Application, Zygote
 from tests.simulation.sandbox import KEY, Sandbox
@@ -47,6 +48,7 @@ class Runner:
     def __init__(self, mutant: str | None = None) -> None:
         self._secret_key = secrets.token_hex(32)
         self._password = secrets.token_hex(8)
+        self._mutant = mutant
         self._zygote = Zygote(mutant)
         self._postgres = Postgres()
         self._sandbox = Sandbox()
@@ -140,6 +142,9 @@ class Runner:
         purse = Coinpurse(settings=settings)
         api_key = purse.api_keys.create("simulator", SCOPES).text
         purse.database.close()
+        if self._mutant:
+            with database.connection() as connection:
+                connection.execute(MUTANTS[self._mutant].sql)
         database.close()
         self._postgres.rename("draft", TEMPLATE)
         return Members(ids, {}, api_key)

@@ -21,6 +21,30 @@ DEADLINES = (
 )
 
 
+# What the worker that began last has under way, and what it may take now.
+UNDER_WAY = """
+    SELECT count(*) FROM procrastinate_jobs
+     WHERE status = 'doing' AND worker_id = (SELECT max(id) FROM procrastinate_workers)
+        OR status = 'todo' AND (scheduled_at IS NULL OR scheduled_at <= now())
+"""
+QUIET_SECONDS = 3.0
+
+
+def wait_until_quiet(database_url: str) -> None:
+    """Wait until the worker has nothing under way: weeks must not pass in the middle of a call to Stripe.
+
+    Who asks Stripe has its turn for two minutes; time that jumps meanwhile would let a second one ask beside it.
+    """
+    deadline = time.monotonic() + QUIET_SECONDS
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        connection.execute(f"SET search_path TO {SCHEMA}".encode())
+        while time.monotonic() < deadline:
+            row = connection.execute(UNDER_WAY).fetchone()
+            if row is None or row[0] == 0:
+                return
+            time.sleep(0.005)
+
+
 def let_time_pass(database_url: str, seconds: float) -> None:
     """Bring every deadline nearer. Row by row, so that nobody waits for us with a lock that we wait for."""
     with psycopg.connect(database_url, autocommit=True) as connection:

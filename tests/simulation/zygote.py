@@ -13,12 +13,16 @@ answered {"status": n}, null while the child runs.
 from __future__ import annotations
 
 import argparse
+import ctypes
 import functools
 import json
 import os
+import signal
 import sys
 from pathlib import Path
 from typing import Any
+
+PR_SET_PDEATHSIG = 1
 
 
 def main() -> None:
@@ -73,6 +77,8 @@ def _run(arguments: list[str]) -> int:
 def _become(order: dict[str, Any]) -> None:
     """Leave the zygote's session, files and environment."""
     os.setsid()
+    # A child must not outlive the simulator, however that ends.
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     nothing = os.open(os.devnull, os.O_RDONLY)
     errors = os.open(order["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     output = errors
