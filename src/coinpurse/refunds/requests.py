@@ -41,6 +41,7 @@ from coinpurse.refunds.service import AfterSales
 
 # How long one try may take: the SDK's three, each to its time-out, and some more.
 TURN_SECONDS = 120.0
+SERVER_ERRORS = 500
 DISPUTED_CODES = ("charge_disputed", "refund_disputed_payment")
 
 log = structlog.get_logger()
@@ -182,6 +183,9 @@ class Refunds:
             if not error.retryable:
                 return self._refused(request, error)
             log.warning("refund.not_answered", request_id=str(request.id), error=str(error))
+            if error.status is not None and error.status >= SERVER_ERRORS:
+                with self._database.unit_of_work() as work:
+                    store.failed(work, request.id)
             return request
         with self._database.unit_of_work() as work:
             store.answered(work, request.id, state="made", refund_id=refund.id)
@@ -207,9 +211,9 @@ class Refunds:
                 "payment_id": str(request.payment_id),
                 "refund_request": str(request.id),
             },
-            # Stripe answers a key that met a failure with the same failure for a day. A new one for each try is safe:
-            # it was looked for what an earlier try made, and no two try at a time.
-            idempotency_key=f"refund:{request.id}:{request.attempts}",
+            # Stripe answers a key that met a failure with the same failure for a day: the next try needs another
+            # one. Where no answer came the key stays, so that a request still on its way cannot become a second refund.
+            idempotency_key=f"refund:{request.id}:{request.failures}",
         )
 
     def _refused(self, request: RefundRequest, error: GatewayError) -> RefundRequest:

@@ -81,6 +81,7 @@ class RefundRequest:
     """A refund that somebody asked us for; kept before Stripe is asked.
 
     state: requested (Stripe has not answered yet; the worker asks again), made or refused (`refusal` says why).
+    failures: how often Stripe answered that it had failed.
     """
 
     id: UUID
@@ -94,6 +95,7 @@ class RefundRequest:
     refund_id: str | None
     refusal: str | None
     attempts: int
+    failures: int
     created_at: datetime
 
 

@@ -83,6 +83,7 @@ ANSWERED = f"""
      WHERE id = %(id)s AND state = 'requested'
     RETURNING {REQUEST_COLUMNS}
 """
+FAILED = "UPDATE coinpurse.refund_requests SET failures = failures + 1 WHERE id = %(id)s"
 REQUEST = f"SELECT {REQUEST_COLUMNS} FROM coinpurse.refund_requests WHERE id = %(id)s"
 OPEN_REQUESTS = """
     SELECT id FROM coinpurse.refund_requests WHERE state = 'requested' ORDER BY created_at LIMIT %(limit)s
@@ -257,6 +258,11 @@ def answered(
 ) -> None:
     """Note how a request ended; nothing where that is known."""
     work.execute(ANSWERED, id=request_id, state=state, refund_id=refund_id, refusal=refusal)
+
+
+def failed(work: UnitOfWork, request_id: UUID) -> None:
+    """Count an answer of Stripe's that was a failure."""
+    work.execute(FAILED, id=request_id)
 
 
 def open_requests(work: UnitOfWork, *, limit: int) -> list[UUID]:

@@ -91,12 +91,14 @@ CREATE TABLE coinpurse.refund_requests (
     refund_id    text,
     refusal      text,
     attempts     integer NOT NULL DEFAULT 0,
+    failures     integer NOT NULL DEFAULT 0,
     tried_at     timestamptz,
     created_at   timestamptz NOT NULL DEFAULT now(),
     updated_at   timestamptz NOT NULL DEFAULT now(),
     CONSTRAINT refund_requests_key UNIQUE (payment_id, request_key)
 );
 CREATE INDEX refund_requests_open ON coinpurse.refund_requests (created_at) WHERE state = 'requested';
+COMMENT ON COLUMN coinpurse.refund_requests.failures IS 'answers of Stripe''s that were failures; numbers its key';
 COMMENT ON TABLE coinpurse.refund_requests IS 'written before Stripe is asked, so that no crash loses one';
 
 CREATE TABLE coinpurse.disputes (
