@@ -374,12 +374,15 @@ def sweep_due(work: UnitOfWork, *, most: int = 500) -> int:
 
 
 def explain(work: UnitOfWork, user_id: str, *, at: datetime | None = None) -> Explanation:
-    """Return the balance at a moment (now by default) with its causes."""
-    moment = datetime.now(UTC) if at is None else require_moment(at, field="at")
+    """Return the balance at a moment (now by default) with its causes.
+
+    All of it is as of one row of the user's, while others may arrive. What somebody has not committed yet is missing.
+    """
     get_wallet(work, user_id)
-    position = LARGEST_ID if at is None else store.position_at(work, user_id, moment)
+    position, moment = store.position_at(
+        work, user_id, None if at is None else require_moment(at, field="at")
+    )
     sums = store.sums_at(work, user_id, position)
-    before = None if at is None else position + 1
     return Explanation(
         user_id=user_id,
         at=moment,
@@ -388,7 +391,9 @@ def explain(work: UnitOfWork, user_id: str, *, at: datetime | None = None) -> Ex
         frozen=sums.frozen,
         debt=sums.debt,
         grants=tuple(store.grant_stories(work, user_id, position)),
-        transactions=tuple(list_transactions(work, user_id, before=before, limit=LATEST_ROWS)),
+        transactions=tuple(
+            list_transactions(work, user_id, before=position + 1, limit=LATEST_ROWS)
+        ),
     )
 
 

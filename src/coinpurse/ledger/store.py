@@ -57,10 +57,11 @@ UNBLOCK = f"""
 SWEEP = "SELECT coinpurse.sweep_due(%(most)s) AS settled"
 
 SETTLE = """
-    SELECT coinpurse.lock_wallet(user_id) FROM coinpurse.wallets WHERE user_id = %(user_id)s AND next_due_at <= now()
+    SELECT coinpurse.lock_wallet(user_id) FROM coinpurse.wallets
+     WHERE user_id = %(user_id)s AND next_due_at <= clock_timestamp()
 """
 WALLET = """
-    SELECT w.balance, w.held, w.frozen, w.debt, w.blocked, w.next_due_at <= now() AS is_due,
+    SELECT w.balance, w.held, w.frozen, w.debt, w.blocked, w.next_due_at <= clock_timestamp() AS is_due,
            coalesce(sum(g.remaining) FILTER (WHERE g.kind = 'paid'), 0)::bigint AS paid,
            coalesce(sum(g.remaining) FILTER (WHERE g.kind = 'bonus'), 0)::bigint AS bonus
       FROM coinpurse.wallets AS w LEFT JOIN coinpurse.grants AS g ON g.user_id = w.user_id AND NOT g.exhausted
@@ -74,9 +75,12 @@ GET_HOLD = """
     SELECT id, user_id, coins, captured, state, description, expires_at, created_at
       FROM coinpurse.holds WHERE id = %(id)s
 """
-# Where the chain stood at a moment: rows are ordered by id, and `created_at` is when their work began.
+# Where the chain stands now or stood at a moment: ids and times of a user's rows rise together.
 POSITION = """
-    SELECT max(id) AS id FROM coinpurse.transactions WHERE user_id = %(user_id)s AND created_at <= %(at)s
+    SELECT coalesce((SELECT id FROM coinpurse.transactions
+                      WHERE user_id = %(user_id)s AND (%(at)s::timestamptz IS NULL OR created_at <= %(at)s)
+                      ORDER BY id DESC LIMIT 1), 0) AS id,
+           coalesce(%(at)s, clock_timestamp()) AS at
 """
 SUMS = """
     SELECT coalesce(sum(coins), 0)::bigint AS coins, coalesce(sum(held), 0)::bigint AS held,
@@ -242,11 +246,11 @@ def get_hold(work: UnitOfWork, hold_id: int, *, created: bool = False) -> Hold:
     return Hold(**row._asdict(), created=created)
 
 
-def position_at(work: UnitOfWork, user_id: str, at: datetime) -> int:
-    """Return the id of the user's last row at the moment; 0 where there was none."""
+def position_at(work: UnitOfWork, user_id: str, at: datetime | None) -> tuple[int, datetime]:
+    """Return the id of the user's last row at the moment, 0 where there was none, and the moment; None for now."""
     row = work.row(POSITION, user_id=user_id, at=at)
     assert row is not None
-    return row.id or 0
+    return row.id, row.at
 
 
 def sums_at(work: UnitOfWork, user_id: str, position: int) -> Any:
