@@ -15,21 +15,29 @@
 --   resolved       the hold was captured, voided or timed out before
 --   too_much       more than was held, than is left to reverse, or than the wallet can take (`available`)
 --
--- now() is the time of the transaction: a clock that goes backwards delays an expiry and does nothing worse.
+-- The time is the clock's, read after the lock is held: a host's transaction may have begun long ago. A clock that
+-- goes backwards delays an expiry and does nothing worse.
 
 -- ---------------------------------------------------------------------------------------------------------
 -- What PostgreSQL itself refuses, whoever writes.
 
+-- A row continues its wallet's chain, in the order of ids and never back in time. Whoever inserts rows by hand locks
+-- the wallet first, as the functions do: of two that were inserted at once neither would see the other.
 CREATE OR REPLACE FUNCTION coinpurse.continue_chain() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, coinpurse AS $$
 DECLARE
-    before bigint;
+    last_id bigint;
+    before  bigint;
+    last_at timestamptz;
 BEGIN
-    SELECT balance_after INTO before FROM coinpurse.transactions
+    SELECT id, balance_after, created_at INTO last_id, before, last_at FROM coinpurse.transactions
      WHERE user_id = NEW.user_id ORDER BY id DESC LIMIT 1;
-    IF NEW.balance_after IS DISTINCT FROM coalesce(before, 0) + NEW.coins THEN
-        RAISE EXCEPTION 'coinpurse.transactions: balance_after % of % does not continue its chain (% %)',
-            NEW.balance_after, NEW.user_id, coalesce(before, 0), NEW.coins USING ERRCODE = 'CP500';
+    IF NEW.balance_after IS DISTINCT FROM coalesce(before, 0) + NEW.coins OR NEW.id <= last_id THEN
+        RAISE EXCEPTION 'coinpurse.transactions: row % of % with balance_after % does not continue its chain (% %)',
+            NEW.id, NEW.user_id, NEW.balance_after, coalesce(before, 0), NEW.coins USING ERRCODE = 'CP500';
+    END IF;
+    IF NEW.created_at < last_at THEN
+        NEW.created_at := last_at;
     END IF;
     RETURN NEW;
 END $$;
@@ -158,7 +166,7 @@ BEGIN
        SET balance = balance + moved - owes, frozen = frozen - thawed, debt = debt + owes + repaid,
            blocked = CASE WHEN claimed.blocks = blocked_before THEN blocked
                           ELSE EXISTS (SELECT FROM coinpurse.claims WHERE user_id = claimed.user_id AND blocks) END,
-           updated_at = now()
+           updated_at = clock_timestamp()
      WHERE user_id = claimed.user_id RETURNING * INTO wallet;
     INSERT INTO coinpurse.transactions (user_id, type, coins, balance_after, frozen, debt, forgiven, payment_id,
                                         description, idempotency_key, digest, grant_ids, grant_coins)
@@ -210,8 +218,8 @@ BEGIN
                exhausted = (remaining = take)
          WHERE id = held_row.grant_ids[place];
     END LOOP;
-    UPDATE coinpurse.holds SET state = new_state, captured = amount, resolved_at = now() WHERE id = held_row.id;
-    UPDATE coinpurse.wallets SET balance = balance - amount, held = held - held_row.coins, updated_at = now()
+    UPDATE coinpurse.holds SET state = new_state, captured = amount, resolved_at = clock_timestamp() WHERE id = held_row.id;
+    UPDATE coinpurse.wallets SET balance = balance - amount, held = held - held_row.coins, updated_at = clock_timestamp()
      WHERE user_id = held_row.user_id RETURNING balance INTO after;
     INSERT INTO coinpurse.transactions (user_id, type, coins, balance_after, held, hold_id, description,
                                         idempotency_key, digest, grant_ids, grant_coins)
@@ -229,6 +237,7 @@ END $$;
 CREATE OR REPLACE FUNCTION coinpurse.settle_due(wallet_of text) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, coinpurse AS $$
 DECLARE
+    moment CONSTANT timestamptz := clock_timestamp();
     due   coinpurse.holds;
     given coinpurse.grants;
     after bigint;
@@ -237,14 +246,14 @@ DECLARE
 BEGIN
     FOR due IN
         SELECT * FROM coinpurse.holds
-         WHERE user_id = wallet_of AND state = 'open' AND expires_at <= now() ORDER BY id
+         WHERE user_id = wallet_of AND state = 'open' AND expires_at <= moment ORDER BY id
     LOOP
         PERFORM coinpurse.resolve(due, 'timed_out', 0, 'hold_timeout', 'hold_timeout:' || gen_random_uuid(), '',
                                   due.description);
     END LOOP;
     FOR given IN
         SELECT * FROM coinpurse.grants
-         WHERE user_id = wallet_of AND NOT exhausted AND expires_at <= now() AND remaining > held + frozen
+         WHERE user_id = wallet_of AND NOT exhausted AND expires_at <= moment AND remaining > held + frozen
          ORDER BY expires_at, rank, id
     LOOP
         gone := given.remaining - given.held - given.frozen;
@@ -252,7 +261,7 @@ BEGIN
         UPDATE coinpurse.grants
            SET remaining = remaining - gone, expired = expired + gone - repaid, exhausted = (remaining = gone)
          WHERE id = given.id;
-        UPDATE coinpurse.wallets SET balance = balance - gone + repaid, debt = debt - repaid, updated_at = now()
+        UPDATE coinpurse.wallets SET balance = balance - gone + repaid, debt = debt - repaid, updated_at = clock_timestamp()
          WHERE user_id = wallet_of RETURNING balance INTO after;
         INSERT INTO coinpurse.transactions (user_id, type, coins, balance_after, debt, description, idempotency_key,
                                             digest, grant_ids, grant_coins)
@@ -269,7 +278,7 @@ DECLARE
     wallet coinpurse.wallets;
 BEGIN
     SELECT * INTO wallet FROM coinpurse.wallets WHERE user_id = wallet_of FOR NO KEY UPDATE;
-    IF wallet.next_due_at <= now() THEN
+    IF wallet.next_due_at <= clock_timestamp() THEN
         PERFORM coinpurse.settle_due(wallet_of);
         SELECT * INTO wallet FROM coinpurse.wallets WHERE user_id = wallet_of;
     END IF;
@@ -350,7 +359,7 @@ BEGIN
         owed := owed - least(owed, sizes[place]);
     END LOOP;
 
-    UPDATE coinpurse.wallets SET balance = balance + total, debt = debt - repaid, updated_at = now()
+    UPDATE coinpurse.wallets SET balance = balance + total, debt = debt - repaid, updated_at = clock_timestamp()
      WHERE user_id = wallet_of RETURNING * INTO wallet;
     INSERT INTO coinpurse.transactions (user_id, type, coins, balance_after, debt, amount_minor, currency, payment_id,
                                         session_id, description, idempotency_key, digest, grant_ids, grant_coins,
@@ -402,7 +411,7 @@ BEGIN
         outcome := 'no_wallet';
         RETURN;
     END IF;
-    IF wallet.next_due_at <= now() THEN
+    IF wallet.next_due_at <= clock_timestamp() THEN
         wallet := coinpurse.lock_wallet(wallet_of);
     END IF;
     SELECT * INTO posted FROM coinpurse.transactions WHERE user_id = wallet_of AND idempotency_key = key;
@@ -435,7 +444,7 @@ BEGIN
         UPDATE coinpurse.grants SET remaining = remaining + take, exhausted = (remaining = -take)
           FROM unnest(ids, takes) AS chosen (grant_id, take) WHERE id = grant_id;
     END IF;
-    UPDATE coinpurse.wallets SET balance = balance - amount, updated_at = now() WHERE user_id = wallet_of;
+    UPDATE coinpurse.wallets SET balance = balance - amount, updated_at = clock_timestamp() WHERE user_id = wallet_of;
     INSERT INTO coinpurse.transactions (user_id, type, coins, balance_after, description, idempotency_key, digest,
                                         grant_ids, grant_coins, metadata, actor)
     VALUES (wallet_of, row_type, -amount, wallet.balance - amount, row_description, key, content_digest,
@@ -455,10 +464,12 @@ CREATE OR REPLACE FUNCTION coinpurse.spend_many(
 ) RETURNS TABLE (item bigint, outcome text, needed bigint, available bigint, posted coinpurse.transactions)
 LANGUAGE plpgsql SET search_path = pg_catalog, coinpurse AS $$
 DECLARE
-    easy  record;
-    place bigint;
+    moment timestamptz;
+    easy   record;
+    place  bigint;
 BEGIN
     PERFORM 1 FROM coinpurse.wallets WHERE user_id = ANY (wallets_of) ORDER BY user_id FOR NO KEY UPDATE;
+    moment := clock_timestamp();
 
     SELECT array_agg(listed.place ORDER BY listed.place) FILTER (WHERE NOT fits) AS hard,
            array_agg(listed.place ORDER BY listed.place) FILTER (WHERE fits) AS places,
@@ -483,14 +494,14 @@ BEGIN
       LEFT JOIN LATERAL (SELECT id, remaining - held - frozen AS free FROM coinpurse.grants
                           WHERE grants.user_id = wallet_of AND NOT exhausted
                           ORDER BY expires_at, rank, id LIMIT 1) AS giver ON true,
-           LATERAL (SELECT coalesce(NOT repeats AND NOT blocked AND next_due_at > now() AND total <= free
+           LATERAL (SELECT coalesce(NOT repeats AND NOT blocked AND next_due_at > moment AND total <= free
                                     AND total <= wallet.balance - wallet.held - wallet.frozen, false)) AS f (fits);
 
     UPDATE coinpurse.grants SET remaining = remaining - total, exhausted = (remaining = total)
       FROM (SELECT giver, sum(amount)::bigint AS total
               FROM unnest(easy.givers, easy.amounts) AS taken (giver, amount) GROUP BY giver) AS chosen
      WHERE id = giver;
-    UPDATE coinpurse.wallets SET balance = last, updated_at = now()
+    UPDATE coinpurse.wallets SET balance = last, updated_at = clock_timestamp()
       FROM (SELECT wallet_of, min(after) AS last
               FROM unnest(easy.wallets, easy.afters) AS taken (wallet_of, after) GROUP BY wallet_of) AS chosen
      WHERE user_id = wallet_of;
@@ -574,7 +585,7 @@ BEGIN
     END LOOP;
     UPDATE coinpurse.grants SET remaining = remaining + refill, exhausted = false
       FROM unnest(ids, refills) AS undone (grant_id, refill) WHERE id = grant_id;
-    UPDATE coinpurse.wallets SET balance = balance + needed, updated_at = now()
+    UPDATE coinpurse.wallets SET balance = balance + needed, updated_at = clock_timestamp()
      WHERE user_id = original.user_id RETURNING balance INTO after;
     INSERT INTO coinpurse.transactions (user_id, type, coins, balance_after, reverses, description, idempotency_key,
                                         digest, grant_ids, grant_coins)
@@ -626,10 +637,10 @@ BEGIN
     UPDATE coinpurse.grants SET held = held + take
       FROM unnest(ids, takes) AS chosen (grant_id, take) WHERE id = grant_id;
     INSERT INTO coinpurse.holds (user_id, coins, grant_ids, grant_coins, description, expires_at)
-    VALUES (wallet_of, amount, ids, takes, row_description, now() + make_interval(secs => ttl_seconds))
+    VALUES (wallet_of, amount, ids, takes, row_description, clock_timestamp() + make_interval(secs => ttl_seconds))
     RETURNING * INTO made;
     UPDATE coinpurse.wallets
-       SET held = held + amount, next_due_at = least(next_due_at, made.expires_at), updated_at = now()
+       SET held = held + amount, next_due_at = least(next_due_at, made.expires_at), updated_at = clock_timestamp()
      WHERE user_id = wallet_of;
     INSERT INTO coinpurse.transactions (user_id, type, coins, balance_after, held, hold_id, description,
                                         idempotency_key, digest, grant_ids, grant_coins)
@@ -748,7 +759,7 @@ BEGIN
         RETURN;
     END IF;
     UPDATE coinpurse.claims SET blocks = false WHERE user_id = wallet_of AND blocks;
-    UPDATE coinpurse.wallets SET blocked = false, updated_at = now() WHERE user_id = wallet_of;
+    UPDATE coinpurse.wallets SET blocked = false, updated_at = clock_timestamp() WHERE user_id = wallet_of;
     INSERT INTO coinpurse.transactions (user_id, type, coins, balance_after, description, idempotency_key, digest,
                                         grant_ids, grant_coins, actor)
     VALUES (wallet_of, 'unblock', 0, wallet.balance, row_description, key, content_digest, '{}', '{}', acting)
@@ -760,11 +771,12 @@ END $$;
 CREATE OR REPLACE FUNCTION coinpurse.sweep_due(most integer) RETURNS integer
 LANGUAGE plpgsql SET search_path = pg_catalog, coinpurse AS $$
 DECLARE
+    moment CONSTANT timestamptz := clock_timestamp();
     due     text;
     settled integer := 0;
 BEGIN
     FOR due IN
-        SELECT user_id FROM coinpurse.wallets WHERE next_due_at <= now() ORDER BY next_due_at LIMIT most
+        SELECT user_id FROM coinpurse.wallets WHERE next_due_at <= moment ORDER BY next_due_at LIMIT most
            FOR NO KEY UPDATE SKIP LOCKED
     LOOP
         PERFORM coinpurse.settle_due(due);
