@@ -22,6 +22,8 @@ class Plan:
     large_rows: int
     deep_rows: int
     verified_rows: int
+    reconciled_few: int
+    reconciled_many: int
 
 
 FULL = Plan(
@@ -33,6 +35,8 @@ FULL = Plan(
     large_rows=10_000_000,
     deep_rows=100_000,
     verified_rows=1_000_000,
+    reconciled_few=1_000,
+    reconciled_many=100_000,
 )
 QUICK = Plan(
     seconds=0.5,
@@ -43,6 +47,8 @@ QUICK = Plan(
     large_rows=300_000,
     deep_rows=10_000,
     verified_rows=100_000,
+    reconciled_few=300,
+    reconciled_many=3_000,
 )
 
 
