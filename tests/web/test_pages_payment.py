@@ -12,6 +12,7 @@ from flask import Flask
 
 from coinpurse import Coinpurse
 from coinpurse.purchases import fulfil, report_of_intent, report_of_session, store
+from coinpurse.refunds import Decision
 from tests.conftest import Sandbox
 from tests.web.conftest import Browser, stage_shown, text_of
 
@@ -142,6 +143,25 @@ def test_every_state_has_a_page_of_its_own(
 
     html = success_page(ada, session_id)
 
+    assert stage_shown(html) == stage
+    assert "data-moving" not in html
+
+
+@pytest.mark.parametrize(("decision", "stage"), [("refund", "refunded"), ("dismiss", "settled")])
+def test_a_payment_that_a_person_settled_without_coins_is_not_waited_for(
+    ada: Browser, app: Flask, sandbox: Sandbox, decision: Decision, stage: str
+) -> None:
+    session_id = ada.buy()
+    purse = purse_of(app)
+    with purse.database.unit_of_work() as work:
+        work.execute("UPDATE coinpurse.payment_sessions SET amount_minor = 10099")
+    sandbox.pay(session_id)
+    assert stage_shown(success_page(ada, session_id)) == "review"
+    (payment,) = purse.payments(ada.user_id)
+
+    purse.resolve_review(payment.id, decision, reason="wrong price", actor="grace")
+
+    html = success_page(ada, session_id)
     assert stage_shown(html) == stage
     assert "data-moving" not in html
 

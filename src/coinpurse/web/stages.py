@@ -105,6 +105,15 @@ _STAGES = (
         "person",
     ),
     Stage(
+        "settled",
+        _("This order was settled"),
+        _(
+            "A person looked at this payment and settled it without adding coins. Questions? Contact us."
+        ),
+        Tone.CALM,
+        "person",
+    ),
+    Stage(
         "partially_refunded",
         _("Part of this payment was refunded"),
         _("The wallet shows which coins were taken back for it."),
@@ -152,6 +161,9 @@ def stage_of(payment: Payment) -> Stage:
         return STAGES["review" if unpaid and payment.is_in_review else payment.status]
     if payment.is_in_review:
         return STAGES["review"]
+    if payment.reviewed_at is not None:
+        # Its money may have been another amount than the price, so that the status stays as it was.
+        return STAGES["refunded" if payment.refunded_minor else "settled"]
     if payment.settling_at is not None:
         return STAGES["settling"]
     return STAGES["declined" if payment.declined_at is not None else "checking"]
