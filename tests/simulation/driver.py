@@ -7,14 +7,15 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 import psycopg
 import requests
 
+from tests.simulation.artist import Act
 from tests.simulation.journal import Call, Journal
-from tests.simulation.plan import Act
 from tests.simulation.postgres import Postgres
 from tests.simulation.processes import Application
 from tests.simulation.sandbox import Json, Sandbox, Unlucky
@@ -351,10 +352,9 @@ class Driver:
             "refund": self.do_refund_ours,
             "webhook": lambda checkout: self.do_redeliver(checkout, 3),
         }
-        try:
+        # We may be reading the database ourselves when it goes down.
+        with suppress(psycopg.OperationalError):
             acts[during](**args)
-        except psycopg.OperationalError:
-            pass  # We were reading the database ourselves when it went down.
 
     def _rush(self, checkout: Checkout, times: int) -> None:
         """The buyer's page asks for the status while Stripe delivers, again and again."""

@@ -196,10 +196,10 @@ def _check_payments(truth: Truth, outcome: Outcome, settings: Json) -> list[str]
     rows = _rows_of_payments(outcome)
     for payment in outcome.payments:
         paid = [s for s in of_payment[str(payment["id"])] if s["payment_status"] == "paid"]
-        credits = [row for row in rows[payment["id"]] if row["type"] == "purchase"]
+        sold = [row for row in rows[payment["id"]] if row["type"] == "purchase"]
         name = f"payment {payment['id']} ({payment['status']})"
-        if len(credits) != (1 if paid else 0):
-            wrong.append(f"{name}: {len(paid)} paid sessions, credited {len(credits)} times")
+        if len(sold) != (1 if paid else 0):
+            wrong.append(f"{name}: {len(paid)} paid sessions, credited {len(sold)} times")
             continue
         if (payment["status"] in SOLD) != bool(paid):
             wrong.append(f"{name}: paid is {bool(paid)}")
@@ -322,17 +322,15 @@ def _check_call(call: Call, rows: list[Json], outcome: Outcome, journal: Journal
     if not call.succeeded:
         return []
     row = rows[0]
-    problems = []
-    if row["type"] != ROW_TYPES[call.kind]:
-        problems.append(f"is the row {row}")
     if call.kind == "hold":
-        if row["hold_id"] != call.answer["hold_id"] or row["held"] != call.coins:
-            problems.append(f"is the row {row}")
-        return problems
-    if (row["id"], row["coins"]) != (call.answer["id"], call.answer["coins"]):
-        problems.append(f"is the row {row}")
-    if call.coins is not None and abs(row["coins"]) != call.coins:
-        problems.append(f"moved {row['coins']} coins")
+        told, asked = ("hold", call.answer["hold_id"], call.coins), call.coins
+        found, moved = (row["type"], row["hold_id"], row["held"]), row["held"]
+    else:
+        told = (ROW_TYPES[call.kind], call.answer["id"], call.answer["coins"])
+        found, asked, moved = (row["type"], row["id"], row["coins"]), call.coins, abs(row["coins"])
+    problems = [f"was answered {told}, is the row {row}"] if told != found else []
+    if asked not in (None, moved):
+        problems.append(f"asked for {asked} coins, moved {moved}")
     if call.kind in ("capture", "void"):
         assert call.about is not None
         hold = outcome.holds[journal.calls[call.about].answer["hold_id"]]

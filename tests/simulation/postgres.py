@@ -82,11 +82,12 @@ class Postgres:
         while True:
             try:
                 psycopg.connect(self.url("postgres"), connect_timeout=5).close()
-                return
             except psycopg.OperationalError:
                 if self._server.poll() is not None or time.monotonic() > deadline:
                     raise
                 time.sleep(0.01)
+            else:
+                return
 
     def ensure_started(self) -> None:
         """Start the server unless it runs."""

@@ -17,6 +17,7 @@ from coinpurse.accounts import Accounts
 from coinpurse.db import Database, upgrade
 from coinpurse.settings import Settings
 from tests.simulation import plan as plans
+from tests.simulation.artist import USERS
 from tests.simulation.driver import Driver, Members
 from tests.simulation.mutants import MUTANTS
 from tests.simulation.postgres import TEMPLATE, Postgres
@@ -135,8 +136,7 @@ class Runner:
         upgrade(database)
         accounts = Accounts(database, CHEAP)
         ids = {
-            name: accounts.register(f"{name}@example.com", self._password).user_id
-            for name in plans.USERS
+            name: accounts.register(f"{name}@example.com", self._password).user_id for name in USERS
         }
         settings = Settings(**self._settings_of(url))
         purse = Coinpurse(settings=settings)
@@ -157,7 +157,7 @@ class Runner:
         """Keep a cookie for each account; it holds for every seed, because the key that signs it does."""
         url = self._application.url
         post = partial(requests.post, headers={"Origin": url}, timeout=30)
-        for name in plans.USERS:
+        for name in USERS:
             answer = post(
                 f"{url}/api/auth/login",
                 json={"email": f"{name}@example.com", "password": self._password},

@@ -9,8 +9,9 @@ from collections.abc import Callable
 import psycopg
 
 from tests.simulation import invariants
+from tests.simulation.artist import DAY
 from tests.simulation.driver import Driver
-from tests.simulation.plan import DAY, Plan
+from tests.simulation.plan import Plan
 from tests.simulation.sandbox import Json
 from tests.simulation.time_machine import let_time_pass, run_schedule, wait_until_quiet
 
