@@ -125,6 +125,28 @@ def test_an_amount_that_cannot_be_is_refused(
     assert shop.payment(payment).refunded_minor == 0
 
 
+def test_a_payment_that_was_never_credited_is_refunded_whole_or_not_at_all(
+    store: Store, shop: Shop
+) -> None:
+    payment = shop.buy()
+    with shop.purse.database.unit_of_work() as work:
+        # As a payment in yen that is in review: its price is what was asked, not what was taken.
+        work.execute(
+            "UPDATE coinpurse.payment_sessions SET status = 'pending', transaction_id = NULL, completed_at = NULL,"
+            " amount_minor = 10099, review_reason = 'Stripe took another amount'"
+        )
+    command = ("payments", "refund", str(payment.id))
+
+    refused = store.run(*command, "--yes", "--amount", "49.99")
+    assert refused.returncode == 2
+    assert "no coins were credited for this payment: leave it out" in refused.stderr
+    asked = answer(store, *command, says="n\n")
+
+    assert asked.returncode == 1
+    assert "Gives back all that ada paid; no coins were credited for it." in asked.stdout
+    assert shop.stripe("GET", f"refunds?payment_intent={payment.payment_intent_id}")["data"] == []
+
+
 def test_a_payment_is_shown_with_all_that_came_after_it(store: Store, shop: Shop) -> None:
     payment = shop.buy()
     shop.purse.refund(payment.id, 100, reason="duplicate")

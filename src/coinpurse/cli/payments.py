@@ -93,9 +93,13 @@ def refund(
         raise click.UsageError("--json asks nothing: give --yes too.")
     purse = output.purse_of_environment()
     payment = _known_payment(purse, id_or_session)
-    amount_minor = None if amount is None else _read_amount(amount, payment.price.currency)
+    amount_minor = None if amount is None else _read_amount(amount, payment)
     if not yes:
-        click.echo(_what_happens(payment, purse.preview_refund(payment.id, amount_minor)))
+        click.echo(
+            _what_happens(payment, purse.preview_refund(payment.id, amount_minor))
+            if payment.is_credited
+            else f"Gives back all that {payment.user_id} paid; no coins were credited for it."
+        )
         click.confirm("Give the money back?", abort=True)
     key = key or f"refund:{secrets.token_hex(16)}"
     made = purse.refund(payment.id, amount_minor, reason=reason, key=key, actor=actor)
@@ -137,10 +141,13 @@ def _known_payment(purse: Coinpurse, id_or_session: str) -> Payment:
     return payment
 
 
-def _read_amount(text: str, currency: str) -> int:
+def _read_amount(text: str, payment: Payment) -> int:
     if AMOUNT.fullmatch(text) is None:
         raise InvalidRequest("amount", f"{text[:40]!r} is not an amount such as 49.99")
-    return Money.from_major(Decimal(text), currency).amount_minor
+    if not payment.is_credited:
+        # What Stripe took may be another amount, in another currency.
+        raise InvalidRequest("amount", "no coins were credited for this payment: leave it out")
+    return Money.from_major(Decimal(text), payment.price.currency).amount_minor
 
 
 def _what_happens(payment: Payment, preview: RefundPreview) -> str:
@@ -155,7 +162,11 @@ def _what_happens(payment: Payment, preview: RefundPreview) -> str:
 
 
 def _what_happened(payment: Payment, made: RefundRequest) -> str:
-    amount = _in_words(Money(made.amount_minor, payment.price.currency))
+    amount = (
+        _in_words(Money(made.amount_minor, payment.price.currency))
+        if payment.is_credited
+        else f"{made.amount_minor} minor units"
+    )
     if made.state == "requested":
         return (
             f"Stripe has not answered. The worker asks it again; {amount} will be given back once.\n"
