@@ -261,6 +261,18 @@ def test_no_more_than_was_spent_is_reversed(purse: Coinpurse, good: dict[str, An
             purse.reverse(good["spent"], key="r4", coins=coins)
 
 
+def test_a_reversal_fills_a_wallet_no_further_than_a_credit_may(purse: Coinpurse) -> None:
+    purse.credit("ada", 2**53 - 1, key="c")
+    spent = purse.spend("ada", 10, key="s")
+    purse.credit("ada", 7, key="d")
+
+    with pytest.raises(AmountTooLarge) as refused:
+        purse.reverse(spent.id, key="r")
+    assert refused.value.facts == {"needed": 10, "available": 3}
+
+    assert purse.reverse(spent.id, key="r", coins=3).balance_after == 2**53 - 1
+
+
 def test_a_claim_that_asks_for_what_was_done_already_posts_nothing(
     purse: Coinpurse, good: dict[str, Any], untouched: Callable[[], bool]
 ) -> None:

@@ -51,6 +51,10 @@ CREATE OR REPLACE TRIGGER transactions_chain BEFORE INSERT ON coinpurse.transact
 CREATE OR REPLACE FUNCTION coinpurse.available(wallet coinpurse.wallets) RETURNS bigint
 LANGUAGE sql IMMUTABLE AS $$ SELECT wallet.balance - wallet.held - wallet.frozen $$;
 
+-- The most that a wallet may have, which JSON carries exactly: 2^53 - 1. Only what a claim gives back may exceed it.
+CREATE OR REPLACE FUNCTION coinpurse.fullest() RETURNS bigint
+LANGUAGE sql IMMUTABLE AS $$ SELECT 9007199254740991 $$;
+
 -- Choose coins to use in the order of spending: soonest to expire, then by rank, then oldest.
 -- Returns the grants and what to take of each; together `amount`, which is known to be there.
 CREATE OR REPLACE FUNCTION coinpurse.allocate(wallet_of text, amount bigint, OUT ids bigint[], OUT takes bigint[])
@@ -322,8 +326,6 @@ CREATE OR REPLACE FUNCTION coinpurse.credit(
 )
 LANGUAGE plpgsql SET search_path = pg_catalog, coinpurse AS $$
 DECLARE
-    -- What JSON carries exactly: 2^53 - 1.
-    fullest CONSTANT bigint := 9007199254740991;
     wallet coinpurse.wallets;
     ids    bigint[];
     sizes  bigint[];
@@ -345,10 +347,10 @@ BEGIN
            sum((given ->> 'coins')::bigint)
       INTO ids, sizes, total
       FROM jsonb_array_elements(new_grants) WITH ORDINALITY AS listed (given, place);
-    IF total > fullest - wallet.balance THEN
+    IF total > coinpurse.fullest() - wallet.balance THEN
         outcome := 'too_much';
         needed := total;
-        available := fullest - wallet.balance;
+        available := coinpurse.fullest() - wallet.balance;
         RETURN;
     END IF;
     repaid := least(wallet.debt, total);
@@ -545,11 +547,8 @@ LANGUAGE plpgsql SET search_path = pg_catalog, coinpurse AS $$
 DECLARE
     wallet   coinpurse.wallets;
     original coinpurse.transactions;
-    done     bigint[];
-    ids      bigint[] := '{}';
-    refills  bigint[] := '{}';
-    owed     bigint;
-    room     bigint;
+    ids      bigint[];
+    refills  bigint[];
     after    bigint;
 BEGIN
     SELECT * INTO original FROM coinpurse.transactions
@@ -567,22 +566,21 @@ BEGIN
     SELECT -original.coins - coalesce(sum(coins), 0) INTO available
       FROM coinpurse.transactions WHERE reverses = reversed_id;
     needed := coalesce(amount, available);
+    available := least(available, greatest(coinpurse.fullest() - wallet.balance, 0));
     IF needed > available OR available = 0 THEN
         outcome := 'too_much';
         RETURN;
     END IF;
 
-    owed := needed;
-    FOR place IN REVERSE cardinality(original.grant_ids) .. 1 LOOP
-        SELECT -original.grant_coins[place] - coalesce(sum(refill), 0) INTO room
-          FROM coinpurse.transactions, unnest(grant_ids, grant_coins) AS undone (grant_id, refill)
-         WHERE reverses = reversed_id AND grant_id = original.grant_ids[place];
-        CONTINUE WHEN room = 0;
-        ids := ids || original.grant_ids[place];
-        refills := refills || least(room, owed);
-        owed := owed - least(room, owed);
-        EXIT WHEN owed = 0;
-    END LOOP;
+    SELECT array_agg(grant_id ORDER BY place DESC), array_agg(least(rest, needed - later) ORDER BY place DESC)
+      INTO ids, refills
+      FROM (SELECT place, taken.grant_id, rest, (sum(rest) OVER (ORDER BY place DESC) - rest)::bigint AS later
+              FROM unnest(original.grant_ids, original.grant_coins) WITH ORDINALITY AS taken (grant_id, coins, place)
+              LEFT JOIN (SELECT back.grant_id, sum(back.coins)::bigint AS coins
+                           FROM coinpurse.transactions, unnest(grant_ids, grant_coins) AS back (grant_id, coins)
+                          WHERE reverses = reversed_id GROUP BY back.grant_id) AS undone USING (grant_id),
+                   LATERAL (SELECT -taken.coins - coalesce(undone.coins, 0)) AS r (rest)) AS rests
+     WHERE rest > 0 AND later < needed;
     UPDATE coinpurse.grants SET remaining = remaining + refill, exhausted = false
       FROM unnest(ids, refills) AS undone (grant_id, refill) WHERE id = grant_id;
     UPDATE coinpurse.wallets SET balance = balance + needed, updated_at = clock_timestamp()
