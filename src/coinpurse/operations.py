@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from coinpurse import ledger
 from coinpurse.db import CommitWatcher, Database, HostConnection, UnitOfWork, join
-from coinpurse.errors import DomainError, InvalidRequest
+from coinpurse.errors import InvalidRequest
 from coinpurse.ledger import (
     Difference,
     Explanation,
@@ -17,6 +17,7 @@ from coinpurse.ledger import (
     NewGrant,
     Spend,
     SpendOrder,
+    SpendResult,
     Transaction,
     Wallet,
 )
@@ -102,7 +103,7 @@ class WalletOperations:
 
     def spend_many(
         self, spends: Sequence[Spend], *, connection: HostConnection | None = None
-    ) -> list[Transaction | DomainError]:
+    ) -> list[SpendResult]:
         """Apply up to 1000 spends in one call; a result or a refusal for each, in order."""
         if len(spends) > MAXIMUM_BATCH:
             raise InvalidRequest("spends", f"must be at most {MAXIMUM_BATCH}")

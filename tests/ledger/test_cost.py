@@ -50,3 +50,15 @@ def test_undoing_part_of_a_spend_over_many_grants_does_not_look_at_each_alone(
     counted.rollback()
     assert purse.reverse(spent.id, key="r3").coins == GRANTS - 1
     assert [found for _, differing in purse.verify() for found in differing] == []
+
+
+def test_a_key_that_repeats_does_not_make_a_batch_change_the_wallet_for_each_item(
+    purse: Coinpurse, counted: psycopg.Connection
+) -> None:
+    purse.credit("ada", 1000, key="c")
+    purse.spend("ada", 1, key="old")
+    items = [Spend("ada", 1, f"k{n}") for n in range(50)]
+
+    purse.spend_many([*items, *items, Spend("ada", 1, "old")], connection=counted)
+
+    assert count(counted, "changes", "wallets") == 1

@@ -16,8 +16,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from coinpurse import Coinpurse, ledger, signals
-from coinpurse.db import Database
-from coinpurse.errors import DomainError
+from coinpurse.db import Database, engine
+from coinpurse.errors import DomainError, LedgerInvariantBroken
 from coinpurse.ledger import NewGrant, Spend, Transaction, group_commit
 from coinpurse.ledger.group_commit import GroupCommit
 from tests.ledger.conftest import make_purse
@@ -184,7 +184,7 @@ def test_a_batch_that_fails_fails_each_of_its_callers_and_a_repeat_spends_once(
         first = pool.submit(group.spend, Spend("ada", 1, "first"))
         (pid,) = eventually(victim)
         rest = [pool.submit(group.spend, Spend("ada", 1, f"k{n}")) for n in range(12)]
-        eventually(lambda: len(group._queue) == 12)
+        eventually(lambda: len(group._of_wallets["ada"].queue) == 12)
         sql.execute("SELECT pg_terminate_backend(%s)", [pid])
         with pytest.raises(psycopg.OperationalError):
             first.result(30)
@@ -247,7 +247,7 @@ def test_a_waiting_caller_that_is_interrupted_gives_up_its_place(
         eventually(lambda: _waiting(database))
         with stopped_after(0.2), pytest.raises(Stopped):
             group.spend(Spend("ada", 1, "interrupted"))
-        assert not group._queue
+        assert not group._of_wallets["ada"].queue
         later = pool.submit(group.spend, Spend("ada", 1, "later"))
         gate.open()
         assert leading.result(30).created
@@ -265,7 +265,7 @@ def test_a_leader_that_is_interrupted_strands_nobody(
     queued: list[Any] = []
 
     def join_the_queue() -> None:
-        eventually(lambda: group._free_leads == 0)
+        eventually(lambda: group._of_wallets)
         queued.extend(pool.submit(group.spend, Spend("ada", 1, f"k{n}")) for n in range(6))
 
     with Gate(database) as gate, ThreadPoolExecutor(8) as pool:
@@ -294,12 +294,12 @@ def test_a_new_leader_that_is_interrupted_passes_the_lead_on(database: Database)
         def acquire(self) -> None:
             raise Stopped
 
-    group._free_leads = 0
+    group._common.leads = 0
     ticket.leads = True
     ticket.woken = Interrupted()  # type: ignore[assignment]
 
     with pytest.raises(Stopped):
-        group._wait(ticket)
+        group._wait(ticket, group._common)
 
     assert group.spend(Spend("ada", 1, "next")).created
 
@@ -307,8 +307,8 @@ def test_a_new_leader_that_is_interrupted_passes_the_lead_on(database: Database)
 def test_a_leader_that_is_told_to_stop_does_not_tell_the_others_to(database: Database) -> None:
     group = GroupCommit(database)
     others = [group_commit._Ticket(Spend("ada", 1, f"k{n}")) for n in range(2)]
-    group._queue.extend(others)
-    group._free_leads = 0
+    group._common.queue.extend(others)
+    group._common.leads = 0
 
     class Stopping(Spend):
         """Its coins cannot be read: the thread is told to stop then."""
@@ -320,11 +320,94 @@ def test_a_leader_that_is_told_to_stop_does_not_tell_the_others_to(database: Dat
     leader = group_commit._Ticket(Stopping.__new__(Stopping))
     object.__setattr__(leader.item, "metadata", None)
     object.__setattr__(leader.item, "user_id", "ada")
-    group._lead(leader)
+    group._lead(leader, group._common)
 
     assert isinstance(leader.result, Stopped)
     assert [type(other.result) for other in others] == [psycopg.OperationalError] * 2
-    assert group._free_leads == 1
+    assert group._common.leads == 1
+
+
+def test_a_locked_wallet_holds_up_nobody_but_its_own_callers(
+    database: Database, eventually: Callable[..., Any]
+) -> None:
+    credit(database, 100)
+    group = GroupCommit(database)
+
+    with Gate(database) as gate, ThreadPoolExecutor(8) as pool:
+        waiting = [pool.submit(group.spend, Spend("ada", 1, f"k{n}")) for n in range(4)]
+        eventually(lambda: _waiting(database))
+        for user in ("bob", "cyd"):
+            assert pool.submit(group.spend, Spend(user, 1, "k")).result(10).created
+        assert not any(call.done() for call in waiting)
+        gate.open()
+        assert all(call.result(30).created for call in waiting)
+
+    assert group._of_wallets == {}
+    assert group.spend(Spend("ada", 1, "after")).created
+    verified(database)
+
+
+def test_who_waits_for_a_locked_wallet_too_long_is_told_so_and_nobody_else(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    credit(database, 100)
+    monkeypatch.setattr(engine, "LOCK_SECONDS", 1)
+    impatient = Database(database.conninfo)
+    group = GroupCommit(impatient)
+
+    with Gate(database), ThreadPoolExecutor(8) as pool:
+        waiting = [pool.submit(group.spend, Spend("ada", 1, f"k{n}")) for n in range(4)]
+        others = [pool.submit(group.spend, Spend("bob", 1, f"k{n}")) for n in range(4)]
+        assert all(call.result(30).created for call in others)
+        for call in waiting:
+            assert isinstance(call.exception(30), psycopg.errors.LockNotAvailable)
+
+    assert group.spend(Spend("ada", 1, "k0")).created
+    impatient.close()
+    verified(database)
+
+
+def test_a_hot_wallet_that_was_locked_for_a_moment_shares_commits_again(
+    database: Database, sql: psycopg.Connection, eventually: Callable[..., Any]
+) -> None:
+    credit(database, 10_000)
+    group = GroupCommit(database)
+
+    def spend(thread: int) -> None:
+        for number in range(40):
+            group.spend(Spend("ada", 1, f"{thread}-{number}"))
+
+    with Gate(database) as gate, ThreadPoolExecutor(16) as pool:
+        calls = [pool.submit(spend, thread) for thread in range(16)]
+        eventually(lambda: _waiting(database))
+        gate.open()
+        for call in calls:
+            call.result(60)
+
+    row = sql.execute("SELECT count(DISTINCT xmin::text) FROM coinpurse.transactions").fetchone()
+    assert row is not None
+    assert row[0] < 16 * 40 / 2
+    verified(database)
+
+
+def test_a_wallet_whose_books_are_broken_fails_alone_in_a_shared_commit(
+    database: Database, sql: psycopg.Connection
+) -> None:
+    credit(database, 100)
+    sql.execute("UPDATE coinpurse.wallets SET balance = 99 WHERE user_id = 'ada'")
+    group = GroupCommit(database)
+    group._common.leads = 0
+    queued = [group_commit._Ticket(Spend(user, 1, "k")) for user in ("ada", "cyd")]
+    group._common.queue.extend(queued)
+    leader = group_commit._Ticket(Spend("bob", 1, "k"))
+    group._lead(leader, group._common)
+    # All three are to try again by wallet, as `spend` does.
+    assert [ticket.result for ticket in (leader, *queued)] == [None] * 3
+
+    with pytest.raises(LedgerInvariantBroken, match="does not continue its chain"):
+        group.spend(Spend("ada", 1, "k"))
+    assert group.spend(Spend("bob", 1, "k")).created
+    assert group.spend(Spend("cyd", 1, "k")).created
 
 
 def test_a_receiver_hears_of_its_own_thread_s_spend_and_may_spend_itself(

@@ -658,3 +658,25 @@ def test_a_database_that_is_away_is_said(post: Post, purse: Coinpurse, ada: str,
     response = post("/wallets/ada/spend", {"coins": 1})
     assert refusal(response) == (503, "database_unavailable")
     assert response.headers["Retry-After"]
+
+
+def test_a_wallet_whose_books_are_broken_fails_alone_in_a_usage_report(
+    purse: Coinpurse, post: Post, ada: str
+) -> None:
+    purse.credit("bob", 5, key="start")
+    with purse.database.unit_of_work() as work:
+        work.execute("UPDATE coinpurse.wallets SET balance = 50 WHERE user_id = 'bob'")
+
+    answer = post(
+        "/usage",
+        {
+            "spends": [
+                {"user_id": "bob", "coins": 20, "key": "k"},
+                {"user_id": ada, "coins": 20, "key": "k"},
+            ]
+        },
+    )
+
+    broken, spent = answer.json["results"]
+    assert (broken["status"], broken["code"]) == (500, "internal_server_error")
+    assert spent["transaction"]["balance_after"] == 80

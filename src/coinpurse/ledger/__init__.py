@@ -13,6 +13,7 @@ from coinpurse.ledger.rules import (
 )
 from coinpurse.ledger.service import (
     SpendOrder,
+    SpendResult,
     adjust,
     capture,
     claim,
@@ -38,6 +39,7 @@ __all__ = [
     "NewGrant",
     "Spend",
     "SpendOrder",
+    "SpendResult",
     "SpentPolicy",
     "Transaction",
     "Wallet",

@@ -13,6 +13,8 @@
 --   no_wallet, no_hold, no_transaction    there is none
 --   blocked        the wallet may not spend
 --   resolved       the hold was captured, voided or timed out before
+--   busy           somebody else has the wallet locked, and the caller did not want to wait
+--   broken         the grants have fewer coins than the balance says
 --   too_much       more than was held, than is left to reverse, or than the wallet can take (`available`)
 --
 -- The time is the clock's, read after the lock is held: a host's transaction may have begun long ago. A clock that
@@ -56,7 +58,8 @@ CREATE OR REPLACE FUNCTION coinpurse.fullest() RETURNS bigint
 LANGUAGE sql IMMUTABLE AS $$ SELECT 9007199254740991 $$;
 
 -- Choose coins to use in the order of spending: soonest to expire, then by rank, then oldest.
--- Returns the grants and what to take of each; together `amount`, which is known to be there.
+-- Returns the grants and what to take of each, together `amount`, or nulls where the grants lack coins that the balance
+-- has: the books are broken then, and the wallet is left alone.
 CREATE OR REPLACE FUNCTION coinpurse.allocate(wallet_of text, amount bigint, OUT ids bigint[], OUT takes bigint[])
 LANGUAGE plpgsql SET search_path = pg_catalog, coinpurse AS $$
 DECLARE
@@ -74,8 +77,7 @@ BEGIN
         EXIT WHEN owed = 0;
     END LOOP;
     IF owed <> 0 THEN
-        RAISE EXCEPTION 'wallet %: its grants lack % coins that its balance has', wallet_of, owed
-            USING ERRCODE = 'CP500';
+        ids := NULL;
     END IF;
 END $$;
 
@@ -443,6 +445,10 @@ BEGIN
     ELSE
         SELECT chosen.ids, array(SELECT -take FROM unnest(chosen.takes) WITH ORDINALITY AS t (take, place) ORDER BY place)
           INTO ids, takes FROM coinpurse.allocate(wallet_of, amount) AS chosen;
+        IF ids IS NULL THEN
+            outcome := 'broken';
+            RETURN;
+        END IF;
         UPDATE coinpurse.grants SET remaining = remaining + take, exhausted = (remaining = -take)
           FROM unnest(ids, takes) AS chosen (grant_id, take) WHERE id = grant_id;
     END IF;
@@ -456,48 +462,67 @@ BEGIN
 END $$;
 
 -- Apply many spends, each with its own outcome; those of one wallet in the order given. The wallets are locked in
--- their own order first, so that crossing batches cannot wait for each other.
--- Wallets whose items are all new and together fit into the first grant are done in sets, with the outcome that
--- one by one they would have; the rest are done one by one. Items travel in arrays and are joined by index alone:
--- the planner takes an array of any length for one of ten, and would compare each item with each.
+-- their own order first, so that crossing batches cannot wait for each other; with `skipping`, those that somebody else
+-- has locked are not waited for and left out.
+-- Wallets whose new items together fit into the first grant are done in sets, with the outcome that one by one they
+-- would have; the rest are done one by one. Items travel in arrays and are joined by index alone: the planner takes an
+-- array of any length for one of ten, and would compare each item with each.
 DROP FUNCTION IF EXISTS coinpurse.spend_many(text[], bigint[], text[], bytea[], text[], jsonb[]);
 CREATE OR REPLACE FUNCTION coinpurse.spend_many(
-    wallets_of text[], amounts bigint[], keys text[], digests bytea[], descriptions text[], metadatas jsonb[]
+    wallets_of text[], amounts bigint[], keys text[], digests bytea[], descriptions text[], metadatas jsonb[],
+    skipping boolean DEFAULT false
 ) RETURNS TABLE (item bigint, outcome text, needed bigint, available bigint, posted coinpurse.transactions)
 LANGUAGE plpgsql SET search_path = pg_catalog, coinpurse AS $$
 DECLARE
-    moment timestamptz;
-    easy   record;
-    place  bigint;
+    moment   timestamptz;
+    unlocked text[];
+    easy     record;
+    place    bigint;
 BEGIN
-    PERFORM 1 FROM coinpurse.wallets WHERE user_id = ANY (wallets_of) ORDER BY user_id FOR NO KEY UPDATE;
+    IF skipping THEN
+        unlocked := array(
+            SELECT unnest(wallets_of) EXCEPT
+            SELECT user_id FROM (SELECT user_id FROM coinpurse.wallets WHERE user_id = ANY (wallets_of) ORDER BY user_id
+                                    FOR NO KEY UPDATE SKIP LOCKED) AS locked);
+    ELSE
+        PERFORM 1 FROM coinpurse.wallets WHERE user_id = ANY (wallets_of) ORDER BY user_id FOR NO KEY UPDATE;
+    END IF;
     moment := clock_timestamp();
 
-    SELECT array_agg(listed.place ORDER BY listed.place) FILTER (WHERE NOT fits) AS hard,
-           array_agg(listed.place ORDER BY listed.place) FILTER (WHERE fits) AS places,
-           array_agg(wallet_of ORDER BY listed.place) FILTER (WHERE fits) AS wallets,
-           array_agg(amount ORDER BY listed.place) FILTER (WHERE fits) AS amounts,
-           array_agg(key ORDER BY listed.place) FILTER (WHERE fits) AS keys,
-           array_agg(content_digest ORDER BY listed.place) FILTER (WHERE fits) AS digests,
-           array_agg(row_description ORDER BY listed.place) FILTER (WHERE fits) AS descriptions,
-           array_agg(row_metadata ORDER BY listed.place) FILTER (WHERE fits) AS metadatas,
-           array_agg(giver.id ORDER BY listed.place) FILTER (WHERE fits) AS givers,
-           array_agg(wallet.balance - so_far ORDER BY listed.place) FILTER (WHERE fits) AS afters
+    -- Fresh items have a key that neither a row nor an item before has. In a wallet that fits they are `easy`, and the
+    -- others are `known`.
+    SELECT array_agg(listed.place ORDER BY listed.place) FILTER (WHERE way = 'busy') AS busy,
+           array_agg(listed.place ORDER BY listed.place) FILTER (WHERE way = 'hard') AS hard,
+           array_agg(listed.place ORDER BY listed.place) FILTER (WHERE way = 'known') AS known,
+           array_agg(listed.place ORDER BY listed.place) FILTER (WHERE way = 'easy') AS places,
+           array_agg(wallet_of ORDER BY listed.place) FILTER (WHERE way = 'easy') AS wallets,
+           array_agg(amount ORDER BY listed.place) FILTER (WHERE way = 'easy') AS amounts,
+           array_agg(key ORDER BY listed.place) FILTER (WHERE way = 'easy') AS keys,
+           array_agg(content_digest ORDER BY listed.place) FILTER (WHERE way = 'easy') AS digests,
+           array_agg(row_description ORDER BY listed.place) FILTER (WHERE way = 'easy') AS descriptions,
+           array_agg(row_metadata ORDER BY listed.place) FILTER (WHERE way = 'easy') AS metadatas,
+           array_agg(giver.id ORDER BY listed.place) FILTER (WHERE way = 'easy') AS givers,
+           array_agg(wallet.balance - so_far ORDER BY listed.place) FILTER (WHERE way = 'easy') AS afters
       INTO easy
-      FROM (SELECT *, bool_or(doubled) OVER of_wallet AS repeats, (sum(amount) OVER of_wallet)::bigint AS total,
-                   (sum(amount) OVER (of_wallet ORDER BY known.place))::bigint AS so_far
-              FROM (SELECT items.*, seen.id IS NOT NULL OR count(*) OVER (PARTITION BY wallet_of, key) > 1 AS doubled
+      FROM (SELECT *, coalesce(sum(amount) FILTER (WHERE fresh) OVER of_wallet, 0)::bigint AS total,
+                   (sum(amount) FILTER (WHERE fresh) OVER (of_wallet ORDER BY items.place))::bigint AS so_far
+              FROM (SELECT given.*, seen.id IS NULL AND row_number() OVER (PARTITION BY wallet_of, key
+                                                                          ORDER BY given.place) = 1 AS fresh
                       FROM unnest(wallets_of, amounts, keys, digests, descriptions, metadatas) WITH ORDINALITY
-                           AS items (wallet_of, amount, key, content_digest, row_description, row_metadata, place)
+                           AS given (wallet_of, amount, key, content_digest, row_description, row_metadata, place)
                       LEFT JOIN coinpurse.transactions AS seen ON user_id = wallet_of AND idempotency_key = key
-                   ) AS known
+                   ) AS items
             WINDOW of_wallet AS (PARTITION BY wallet_of)) AS listed
       LEFT JOIN coinpurse.wallets AS wallet ON wallet.user_id = wallet_of
       LEFT JOIN LATERAL (SELECT id, remaining - held - frozen AS free FROM coinpurse.grants
                           WHERE grants.user_id = wallet_of AND NOT exhausted
                           ORDER BY expires_at, rank, id LIMIT 1) AS giver ON true,
-           LATERAL (SELECT coalesce(NOT repeats AND NOT blocked AND next_due_at > moment AND total <= free
-                                    AND total <= wallet.balance - wallet.held - wallet.frozen, false)) AS f (fits);
+           LATERAL (SELECT CASE WHEN wallet.user_id = ANY (unlocked) THEN 'busy'
+                                WHEN NOT blocked AND next_due_at > moment AND total <= coalesce(free, 0)
+                                     AND total <= wallet.balance - wallet.held - wallet.frozen
+                                THEN CASE WHEN fresh THEN 'easy' ELSE 'known' END
+                                ELSE 'hard' END
+                    OFFSET 0) AS w (way);
 
     UPDATE coinpurse.grants SET remaining = remaining - total, exhausted = (remaining = total)
       FROM (SELECT giver, sum(amount)::bigint AS total
@@ -523,6 +548,13 @@ BEGIN
         SELECT easy.places[row_number() OVER (ORDER BY (made).id)], 'posted', NULL::bigint, NULL::bigint, made
           FROM made;
 
+    RETURN QUERY
+        SELECT known, CASE WHEN earlier.digest = digests[known] THEN 'repeated' ELSE 'conflict' END,
+               NULL::bigint, NULL::bigint, earlier
+          FROM unnest(easy.known) AS known
+          JOIN coinpurse.transactions AS earlier ON user_id = wallets_of[known] AND idempotency_key = keys[known];
+    RETURN QUERY
+        SELECT busy, 'busy', NULL::bigint, NULL::bigint, NULL::coinpurse.transactions FROM unnest(easy.busy) AS busy;
     FOREACH place IN ARRAY coalesce(easy.hard, '{}') LOOP
         RETURN QUERY SELECT place, alone.*
                        FROM coinpurse.spend(wallets_of[place], amounts[place], keys[place], digests[place],
@@ -632,6 +664,10 @@ BEGIN
         RETURN;
     END IF;
     SELECT chosen.ids, chosen.takes INTO ids, takes FROM coinpurse.allocate(wallet_of, amount) AS chosen;
+    IF ids IS NULL THEN
+        outcome := 'broken';
+        RETURN;
+    END IF;
     UPDATE coinpurse.grants SET held = held + take
       FROM unnest(ids, takes) AS chosen (grant_id, take) WHERE id = grant_id;
     INSERT INTO coinpurse.holds (user_id, coins, grant_ids, grant_coins, description, expires_at)

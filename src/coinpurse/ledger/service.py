@@ -21,6 +21,7 @@ from coinpurse.errors import (
     IdempotencyConflict,
     InsufficientCoins,
     InvalidRequest,
+    LedgerInvariantBroken,
     NotFound,
     WalletBlocked,
 )
@@ -54,8 +55,11 @@ VERIFY_PAGE = 20_000
 LATEST_ROWS = 50
 LARGEST_ID = 2**63 - 1
 
+# What became of one item of a batch. Books that contradict themselves concern the item's own wallet alone.
+SpendResult = Transaction | DomainError | LedgerInvariantBroken
+
 # What each refusal of the kernel means; `about` is what the call named: a user, a hold or a transaction.
-REFUSALS: dict[str, Callable[[Any, str, str], DomainError]] = {
+REFUSALS: dict[str, Callable[[Any, str, str], DomainError | LedgerInvariantBroken]] = {
     "conflict": lambda _row, _about, key: IdempotencyConflict(key),
     "insufficient": lambda row, about, _key: InsufficientCoins(
         user_id=about, needed=row.needed, available=row.available
@@ -69,6 +73,9 @@ REFUSALS: dict[str, Callable[[Any, str, str], DomainError]] = {
     ),
     "too_much": lambda row, _about, _key: AmountTooLarge(
         needed=row.needed or 0, available=row.available or 0
+    ),
+    "broken": lambda _row, about, _key: LedgerInvariantBroken(
+        f"The grants of wallet {about!r} have fewer coins than its balance says."
     ),
 }
 
@@ -147,30 +154,16 @@ def spend(
     return _posted(work, row, user_id, key)
 
 
-def spend_many(work: UnitOfWork, spends: Sequence[Spend]) -> list[Transaction | DomainError]:
+def spend_many(work: UnitOfWork, spends: Sequence[Spend]) -> list[SpendResult]:
     """Apply many spends in one call, in order; a result or a refusal for each, in the same place."""
-    results: list[Transaction | DomainError | None] = [None] * len(spends)
-    good = []
-    for place, item in enumerate(spends):
-        try:
-            good.append((place, _spend_values(item)))
-        except InvalidRequest as error:
-            results[place] = error
-    if good:
-        columns = {name: [values[name] for _, values in good] for name in good[0][1]}
-        rows = store.spend_many(
-            work,
-            users=columns["user_id"],
-            coins=columns["coins"],
-            keys=columns["key"],
-            digests=columns["digest"],
-            descriptions=columns["description"],
-            metadatas=columns["metadata"],
-        )
-        for (place, _), row in zip(good, rows, strict=True):
-            results[place] = _result(work, row, spends[place].user_id, spends[place].key)
+    results = _spend_many(work, spends, skipping=False)
     assert None not in results
     return results  # type: ignore[return-value]
+
+
+def spend_unlocked(work: UnitOfWork, spends: Sequence[Spend]) -> list[SpendResult | None]:
+    """Do what `spend_many` does, for all but the wallets that somebody else has locked: their items stay None."""
+    return _spend_many(work, spends, skipping=True)
 
 
 def reverse(
@@ -418,6 +411,34 @@ def _spend_values(item: Spend) -> dict[str, Any]:
     }
 
 
+def _spend_many(
+    work: UnitOfWork, spends: Sequence[Spend], *, skipping: bool
+) -> list[SpendResult | None]:
+    results: list[SpendResult | None] = [None] * len(spends)
+    good = []
+    for place, item in enumerate(spends):
+        try:
+            good.append((place, _spend_values(item)))
+        except InvalidRequest as error:
+            results[place] = error
+    if good:
+        columns = {name: [values[name] for _, values in good] for name in good[0][1]}
+        rows = store.spend_many(
+            work,
+            skipping=skipping,
+            users=columns["user_id"],
+            coins=columns["coins"],
+            keys=columns["key"],
+            digests=columns["digest"],
+            descriptions=columns["description"],
+            metadatas=columns["metadata"],
+        )
+        for (place, _), row in zip(good, rows, strict=True):
+            if row.outcome != "busy":
+                results[place] = _result(work, row, spends[place].user_id, spends[place].key)
+    return results
+
+
 def _resolve(
     work: UnitOfWork,
     hold_id: int,
@@ -446,12 +467,12 @@ def _known_id(id_: object, kind: str) -> int:
 
 def _posted(work: UnitOfWork, row: Any, about: str, key: str) -> Transaction:
     result = _result(work, row, about, key)
-    if isinstance(result, DomainError):
-        raise result
-    return result
+    if isinstance(result, Transaction):
+        return result
+    raise result
 
 
-def _result(work: UnitOfWork, row: Any, about: str, key: str) -> Transaction | DomainError:
+def _result(work: UnitOfWork, row: Any, about: str, key: str) -> SpendResult:
     if row.outcome not in ("posted", "repeated"):
         return REFUSALS[row.outcome](row, about, key)
     transaction = store.transaction(row, created=row.outcome == "posted")

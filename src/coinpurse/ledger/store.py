@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+import psycopg
+
 from coinpurse.db import UnitOfWork
+from coinpurse.errors import LedgerInvariantBroken
 from coinpurse.ledger.rules import Difference, GrantStory, Hold, NewGrant, Transaction, Wallet
 from coinpurse.money import Money
 
@@ -33,7 +36,7 @@ SPEND = f"""
 SPEND_MANY = f"""
     SELECT {FULL_RESULT} FROM coinpurse.spend_many(
         %(users)s::text[], %(coins)s::bigint[], %(keys)s::text[], %(digests)s::bytea[], %(descriptions)s::text[],
-        %(metadatas)s::jsonb[]) AS r ORDER BY r.item
+        %(metadatas)s::jsonb[], %(skipping)s) AS r ORDER BY r.item
 """
 REVERSE = f"""
     SELECT {FULL_RESULT} FROM coinpurse.reverse(
@@ -162,6 +165,7 @@ VERIFY = """
 # The plan depends on how much of the table the page is.
 PLAN_EACH_PAGE = "SET LOCAL plan_cache_mode = force_custom_plan"
 LARGEST_ID = 2**63 - 1
+BOOKS_BROKEN = "CP500"
 
 
 def credit(
@@ -188,7 +192,8 @@ def credit(
         }
         for grant in grants
     ]
-    return work.row(
+    return call(
+        work,
         CREDIT,
         grants=json.dumps(listed),
         amount_minor=price and price.amount_minor,
@@ -199,13 +204,14 @@ def credit(
 
 
 def call(work: UnitOfWork, operation: str, **values: object) -> Any:
-    """Call one of the kernel's operations above; returns its row with `outcome`."""
-    return work.row(operation, **values)
+    """Call one of the kernel's operations above; returns its row with `outcome`. Raises LedgerInvariantBroken."""
+    return _run(work.row, operation, values)
 
 
-def spend_many(work: UnitOfWork, **columns: Sequence[object]) -> list[Any]:
-    """Call the kernel's `spend_many`; one row for each item, in order."""
-    return work.rows(SPEND_MANY, **columns)
+def spend_many(work: UnitOfWork, *, skipping: bool, **columns: Sequence[object]) -> list[Any]:
+    """Call the kernel's `spend_many`; one row for each item, in order. Raises LedgerInvariantBroken."""
+    rows: list[Any] = _run(work.rows, SPEND_MANY, {"skipping": skipping, **columns})
+    return rows
 
 
 def get_wallet(work: UnitOfWork, user_id: str) -> Wallet:
@@ -334,3 +340,12 @@ def transaction(row: Any, *, created: bool = False) -> Transaction:
         created_at=row.created_at,
         created=created,
     )
+
+
+def _run(run: Callable[..., Any], sql: str, values: dict[str, object]) -> Any:
+    try:
+        return run(sql, **values)
+    except psycopg.DatabaseError as error:
+        if error.sqlstate != BOOKS_BROKEN:
+            raise
+        raise LedgerInvariantBroken(error.diag.message_primary) from error

@@ -11,7 +11,7 @@ from typing import Any
 from flask import Response, jsonify
 
 from coinpurse.errors import DomainError, InvalidRequest, NotFound
-from coinpurse.ledger import Spend, Transaction
+from coinpurse.ledger import Spend, SpendResult
 from coinpurse.web import json_requests, openapi, service_fields
 from coinpurse.web import service_answers as answers
 from coinpurse.web.access import current_purse
@@ -242,7 +242,7 @@ def usage(call: Call) -> Response:
             key = service_fields.KEY_PREFIX + values.pop("key")
             good[place] = Spend(key=key, **values)
     done = dict(zip(good, current_purse().spend_many(list(good.values())), strict=True))
-    results: dict[int, Transaction | DomainError] = {**refused, **done}
+    results: dict[int, SpendResult] = {**refused, **done}
     return jsonify(results=[answers.usage_result(results[place]) for place in sorted(results)])
 
 

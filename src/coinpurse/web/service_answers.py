@@ -4,19 +4,26 @@ from __future__ import annotations
 
 from typing import Any
 
-from coinpurse.errors import DomainError
-from coinpurse.ledger import Hold, Transaction
+import structlog
+
+from coinpurse.errors import DomainError, LedgerInvariantBroken
+from coinpurse.ledger import Hold, SpendResult, Transaction
 from coinpurse.purchases import Payment
 from coinpurse.refunds import RefundRequest
 from coinpurse.web.errors import ANSWERS, code_of, refusal
 from coinpurse.web.service_fields import KEY_PREFIX
 
+log = structlog.get_logger()
 
-def usage_result(result: Transaction | DomainError) -> dict[str, Any]:
+
+def usage_result(result: SpendResult) -> dict[str, Any]:
     """One spend of a batch: its status, and its transaction or its refusal."""
     if isinstance(result, DomainError):
         code = code_of(result)
         return {"status": ANSWERS[code].status, **refusal(code, **result.facts)}
+    if isinstance(result, LedgerInvariantBroken):
+        log.error("ledger.broken", error=str(result))
+        return {"status": 500, "error": "Internal Server Error", "code": "internal_server_error"}
     return {"status": 200, "transaction": transaction(result)}
 
 
