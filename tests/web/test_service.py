@@ -238,6 +238,7 @@ SCOPE_OF = {
     "POST /transactions/1/reverse": "spend",
     "POST /usage": "spend",
     "POST /checkout-sessions": "checkout",
+    "POST /payments/1/refund": "refund",
 }
 
 
@@ -270,6 +271,7 @@ def test_the_scopes_above_are_all_operations(host: Flask) -> None:
         operation.replace("/ada", "/<user_id>")
         .replace("/holds/1", "/holds/<hold_id>")
         .replace("/transactions/1", "/transactions/<transaction_id>")
+        .replace("/payments/1", "/payments/<payment_id>")
         for operation in SCOPE_OF
     }
     assert routes == known
