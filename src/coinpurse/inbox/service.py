@@ -61,13 +61,11 @@ class Inbox:
         """
         event = self._gateway.read_event(body, signature)
         with self._database.unit_of_work() as work:
-            store.insert(work, event)
-            stored = store.lock(work, event.id)
+            stored = store.insert(work, event) or store.lock(work, event.id)
             if not stored.is_open:
                 return stored
             if not _must_fetch(event) and event.type not in AFTER_SALE_TYPES:
-                self._attempt(work, stored, event, event.object)
-                return store.lock(work, event.id)
+                return self._attempt(work, stored, event, event.object)
         # Stripe must be asked, and not while a transaction is open. A crash from here on leaves it to the worker.
         return self.process(event.id)
 
@@ -98,8 +96,8 @@ class Inbox:
         with self._database.unit_of_work() as work:
             stored = store.lock(work, event_id)
             if stored.is_open or again:
-                self._attempt(work, stored, event, fetched)
-            return store.lock(work, event_id)
+                return self._attempt(work, stored, event, fetched)
+            return stored
 
     def process_due(self, *, limit: int = 100) -> int:
         """Act on events whose attempt is owed: failed ones, and those that a crash left behind."""
@@ -166,21 +164,19 @@ class Inbox:
         stored: StoredEvent,
         event: StripeEvent,
         about: Subject,
-    ) -> None:
+    ) -> StoredEvent:
         """Act inside a savepoint; note the outcome, good or bad, beside it."""
         try:
             with work.savepoint():
                 state, note = self._act(work, event, about)
         except RetryLater as error:
             if stored.attempts + 1 >= RETRY_LATER_ATTEMPTS:
-                store.finished(work, event.id, state="foreign", note=str(error))
-            else:
-                self._failed(work, stored, error)
+                return store.finished(work, event.id, state="foreign", note=str(error))
+            return self._failed(work, stored, error)
         except Exception as error:  # noqa: BLE001  Whatever it is, the event is kept with it and tried again.
-            self._failed(work, stored, error)
-        else:
-            store.finished(work, event.id, state=state, note=note)
-            log.info("event.finished", event_id=event.id, type=event.type, state=state)
+            return self._failed(work, stored, error)
+        log.info("event.finished", event_id=event.id, type=event.type, state=state)
+        return store.finished(work, event.id, state=state, note=note)
 
     def _ask(self, event: StripeEvent) -> Subject:
         """Fetch what must be known to act on the event. No transaction is open."""
@@ -209,10 +205,10 @@ class Inbox:
             return "foreign", "about a payment that is not ours"
         return "processed", f"payment {payment.id}: {payment.status}"
 
-    def _failed(self, work: UnitOfWork, stored: StoredEvent, error: Exception) -> None:
+    def _failed(self, work: UnitOfWork, stored: StoredEvent, error: Exception) -> StoredEvent:
         wait = back_off(stored.attempts + 1)
         at = datetime.now(UTC) + wait if wait is not None else None
-        store.failed(
+        failed = store.failed(
             work, stored.id, error="".join(traceback.format_exception(error)), next_attempt_at=at
         )
         facts: dict[str, object] = {
@@ -227,11 +223,12 @@ class Inbox:
             signals.send_after_commit(
                 work, signals.operator_alerted, event="event.dead", facts=facts
             )
-            return
+            return failed
         self._schedule_retry(work, stored.id, at)
         # An event that came before its row is no fault, and most often another application's.
         report = log.warning if isinstance(error, RetryLater) else log.error
         report("event.failed", **facts, next_attempt_at=at.isoformat())
+        return failed
 
 
 def _must_fetch(event: StripeEvent) -> bool:

@@ -14,26 +14,26 @@ from coinpurse.ports import StripeEvent
 COLUMNS = ", ".join(
     "payload::text" if field.name == "payload" else field.name for field in fields(StoredEvent)
 )
-INSERT = """
+INSERT = f"""
     INSERT INTO coinpurse.stripe_events (id, type, object_id, livemode, api_version, event_at, payload, state,
                                          next_attempt_at)
     VALUES (%(id)s, %(type)s, %(object_id)s, %(livemode)s, %(api_version)s, %(event_at)s,
             CAST(%(payload)s AS json), 'received', now())
-    ON CONFLICT (id) DO NOTHING
+    ON CONFLICT (id) DO NOTHING RETURNING {COLUMNS}
 """
 GET = f"SELECT {COLUMNS} FROM coinpurse.stripe_events WHERE id = %(id)s"
 LOCK = f"{GET} FOR UPDATE"
-FINISHED = """
+FINISHED = f"""
     UPDATE coinpurse.stripe_events
        SET state = %(state)s, note = %(note)s, attempts = attempts + 1, error = NULL, next_attempt_at = NULL,
            processed_at = now()
-     WHERE id = %(id)s
+     WHERE id = %(id)s RETURNING {COLUMNS}
 """
-FAILED = """
+FAILED = f"""
     UPDATE coinpurse.stripe_events
        SET state = CASE WHEN CAST(%(next_attempt_at)s AS timestamptz) IS NULL THEN 'dead' ELSE 'failed' END,
            attempts = attempts + 1, error = %(error)s, next_attempt_at = %(next_attempt_at)s
-     WHERE id = %(id)s
+     WHERE id = %(id)s RETURNING {COLUMNS}
 """
 DUE = """
     SELECT id FROM coinpurse.stripe_events
@@ -60,9 +60,9 @@ PAGE_OF_TYPE = """
 NOW = "SELECT now() AS moment"
 
 
-def insert(work: UnitOfWork, event: StripeEvent) -> None:
-    """Store an event as received; nothing where it is stored already."""
-    work.execute(
+def insert(work: UnitOfWork, event: StripeEvent) -> StoredEvent | None:
+    """Store an event as received; None where it is stored already. The row is held to the end of the work."""
+    row = work.row(
         INSERT,
         id=event.id,
         type=event.type,
@@ -72,6 +72,7 @@ def insert(work: UnitOfWork, event: StripeEvent) -> None:
         event_at=event.event_at,
         payload=event.payload,
     )
+    return row and _event(row)
 
 
 def find(work: UnitOfWork, event_id: str) -> StoredEvent | None:
@@ -87,16 +88,20 @@ def lock(work: UnitOfWork, event_id: str) -> StoredEvent:
     return _event(row)
 
 
-def finished(work: UnitOfWork, event_id: str, *, state: str, note: str | None) -> None:
+def finished(work: UnitOfWork, event_id: str, *, state: str, note: str | None) -> StoredEvent:
     """Note that the event has been dealt with, and how."""
-    work.execute(FINISHED, id=event_id, state=state, note=note)
+    row = work.row(FINISHED, id=event_id, state=state, note=note)
+    assert row is not None
+    return _event(row)
 
 
 def failed(
     work: UnitOfWork, event_id: str, *, error: str, next_attempt_at: datetime | None
-) -> None:
+) -> StoredEvent:
     """Keep the traceback, and when the event is tried again."""
-    work.execute(FAILED, id=event_id, error=error, next_attempt_at=next_attempt_at)
+    row = work.row(FAILED, id=event_id, error=error, next_attempt_at=next_attempt_at)
+    assert row is not None
+    return _event(row)
 
 
 def due(work: UnitOfWork, *, limit: int) -> list[str]:
