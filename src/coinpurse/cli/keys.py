@@ -39,7 +39,12 @@ def create(name: str, scopes: tuple[str, ...], as_json: bool) -> None:
 def list_(as_json: bool) -> None:
     """List the keys, newest first, also the revoked ones."""
     found = output.purse_of_environment().api_keys.list_all()
-    output.print_rows([_summary(key) for key in found], as_json=as_json, empty="No keys.")
+    rows = [_summary(key) for key in found]
+    if not as_json:
+        rows = [
+            {**row, "scopes": ", ".join(key.scopes)} for row, key in zip(rows, found, strict=True)
+        ]
+    output.print_rows(rows, as_json=as_json, empty="No keys.")
 
 
 @keys.command()
