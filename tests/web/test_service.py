@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from io import BytesIO
 from typing import Any
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from werkzeug.test import TestResponse
+from werkzeug.test import EnvironBuilder, TestResponse, run_wsgi_app
+from werkzeug.wrappers import Request
 
 from coinpurse import Coinpurse
 from coinpurse.api_keys import SCOPES
 from coinpurse.errors import DomainError
+from coinpurse.web.access import BODY_LIMIT_BYTES
 from coinpurse.web.errors import ANSWERS
 from tests.conftest import as_user
 
@@ -682,3 +685,87 @@ def test_a_wallet_whose_books_are_broken_fails_alone_in_a_usage_report(
     broken, spent = answer.json["results"]
     assert (broken["status"], broken["code"]) == (500, "internal_server_error")
     assert spent["transaction"]["balance_after"] == 80
+
+
+def test_a_key_header_that_was_sent_twice_is_refused(
+    backend: FlaskClient, purse: Coinpurse, ada: str
+) -> None:
+    for joined in ("k,k", "k, k", "k,k,k"):
+        answer = backend.post(
+            f"{V1}/wallets/{ada}/spend", json={"coins": 1}, headers={"Idempotency-Key": joined}
+        )
+        assert (answer.status_code, answer.json["code"]) == (422, "invalid_request")
+        assert "must be sent once" in answer.json["error"]
+    assert purse.wallet(ada).balance == 100
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        '{"coins": 1, "coins": 2}',
+        '{"coins": 1, "metadata": {"a": 1, "a": 2}}',
+        '{"coins": 1, "\\u0063oins": 2}',
+    ],
+)
+def test_a_field_that_is_there_twice_is_refused(
+    backend: FlaskClient, purse: Coinpurse, ada: str, body: str
+) -> None:
+    answer = backend.post(
+        f"{V1}/wallets/{ada}/spend",
+        data=body,
+        content_type="application/json",
+        headers={"Idempotency-Key": "k"},
+    )
+
+    assert (answer.status_code, answer.json["code"]) == (400, "invalid_json")
+    assert purse.wallet(ada).balance == 100
+
+
+def in_pieces(backend: FlaskClient, path: str, body: bytes, *, terminated: bool) -> TestResponse:
+    """Send a body without a length. terminated: whether the server marks its end, as good ones do."""
+    builder = EnvironBuilder(
+        path=V1 + path,
+        method="POST",
+        content_type="application/json",
+        headers={"Transfer-Encoding": "chunked", "Idempotency-Key": "pieces"},
+    )
+    environ = {**backend.environ_base, **builder.get_environ(), "wsgi.input": BytesIO(body)}
+    environ.pop("CONTENT_LENGTH", None)
+    if terminated:
+        environ["wsgi.input_terminated"] = True
+    return TestResponse(
+        *run_wsgi_app(backend.application, environ, buffered=True), Request(environ)
+    )
+
+
+def test_a_body_in_pieces_is_read_to_its_end(
+    backend: FlaskClient, purse: Coinpurse, ada: str
+) -> None:
+    held = purse.hold(ada, 50, key="h")
+
+    answer = in_pieces(backend, f"/holds/{held.id}/capture", b'{"coins": 1}', terminated=True)
+
+    assert answer.json["coins"] == -1
+    assert purse.wallet(ada).balance == 99
+
+
+def test_a_body_in_pieces_whose_end_the_server_does_not_know_is_no_empty_one(
+    backend: FlaskClient, purse: Coinpurse, ada: str
+) -> None:
+    held = purse.hold(ada, 50, key="h")
+
+    answer = in_pieces(backend, f"/holds/{held.id}/capture", b'{"coins": 1}', terminated=False)
+
+    assert (answer.status_code, answer.json["code"]) == (400, "invalid_json")
+    assert purse.wallet(ada).held == 50
+
+
+def test_a_body_in_pieces_that_is_too_large_is_not_cut(
+    backend: FlaskClient, purse: Coinpurse, ada: str
+) -> None:
+    body = b'{"coins": 1}' + b" " * BODY_LIMIT_BYTES + b"and something else"
+
+    answer = in_pieces(backend, f"/wallets/{ada}/spend", body, terminated=True)
+
+    assert (answer.status_code, answer.json["code"]) == (413, "too_large")
+    assert purse.wallet(ada).balance == 100

@@ -21,19 +21,33 @@ IDEMPOTENCY_KEY_LENGTH = 255
 def read_object(*, fractions: type[Decimal] | type[float] = Decimal) -> dict[str, Any]:
     """Return the body as an object; numbers with a fraction are Decimals unless floats are asked for.
 
-    Raises RequestRefused for anything that is not a JSON object in UTF-8; NaN and Infinity are not JSON.
+    Raises RequestRefused for anything that is not a JSON object in UTF-8; NaN and Infinity are not JSON, and a field
+    that is there twice has no value.
     """
     try:
         body = json.loads(
-            request.get_data(cache=False).decode("utf-8"),
+            read_body().decode("utf-8"),
             parse_float=fractions,
             parse_constant=_not_json,
+            object_pairs_hook=_each_once,
         )
     except (ValueError, RecursionError, InvalidOperation):
         raise RequestRefused("invalid_json") from None
     if not isinstance(body, dict):
         raise RequestRefused("invalid_json")
     return body
+
+
+def read_body() -> bytes:
+    """Return the whole body, which may be empty. Raises RequestRefused for one that is larger than any of ours."""
+    if "Transfer-Encoding" in request.headers and not request.environ.get("wsgi.input_terminated"):
+        # Flask would take a body whose end the server does not find for an empty one.
+        raise RequestRefused("invalid_json")
+    given = request.get_data()
+    # A body that comes in pieces is cut at the limit: whether there was more shows when reading goes on.
+    if request.content_length is None and given and request.stream.read(1):
+        raise RequestRefused("too_large")
+    return given
 
 
 def text(body: dict[str, Any], field: str, *, default: str | None = None) -> str:
@@ -85,6 +99,10 @@ def idempotency_key(*, most: int = IDEMPOTENCY_KEY_LENGTH) -> str | None:
         raise InvalidRequest(
             "Idempotency-Key", _("must be 1 to %(most)s printable ASCII characters", most=most)
         )
+    parts = key.split(",")
+    if len(parts) > 1 and len({part.strip() for part in parts}) == 1:
+        # Servers join a header that was sent twice; without the second it would be another key.
+        raise InvalidRequest("Idempotency-Key", _("must be sent once"))
     return key
 
 
@@ -100,6 +118,13 @@ def query_number(field: str, *, least: int, most: int, default: int | None) -> i
             field, _("must be a whole number from %(least)s to %(most)s", least=least, most=most)
         )
     return int(given)
+
+
+def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("A field is there twice.")
+    return found
 
 
 def _not_json(constant: str) -> None:

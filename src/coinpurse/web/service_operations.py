@@ -115,7 +115,7 @@ def _require_scope(scope: Scope) -> None:
 
 def _read_body(*, needed: bool) -> dict[str, Any]:
     """Return the body; one that may be left out is empty where there is none."""
-    if not needed and not request.get_data():
+    if not needed and not json_requests.read_body():
         return {}
     if request.mimetype != "application/json":
         raise RequestRefused("json_required")
