@@ -42,7 +42,7 @@ def list_(as_json: bool) -> None:
     rows = [_summary(key) for key in found]
     if not as_json:
         rows = [
-            {**row, "scopes": ", ".join(key.scopes)} for row, key in zip(rows, found, strict=True)
+            {**row, "scopes": ", ".join(_scopes(key))} for row, key in zip(rows, found, strict=True)
         ]
     output.print_rows(rows, as_json=as_json, empty="No keys.")
 
@@ -61,8 +61,12 @@ def _summary(key: ApiKey) -> dict[str, object]:
     return {
         "name": key.name,
         "prefix": key.prefix,
-        "scopes": [scope for scope in SCOPES if scope in key.scopes],
+        "scopes": _scopes(key),
         "created_at": key.created_at,
         "last_used_at": key.last_used_at,
         "revoked_at": key.revoked_at,
     }
+
+
+def _scopes(key: ApiKey) -> list[str]:
+    return [scope for scope in SCOPES if scope in key.scopes]
