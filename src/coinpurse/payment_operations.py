@@ -10,6 +10,7 @@ from uuid import UUID
 from coinpurse.catalog import Catalog
 from coinpurse.db import Database
 from coinpurse.errors import RedirectNotAllowed
+from coinpurse.ledger.rules import require_callers_key
 from coinpurse.purchases import (
     Payment,
     PaymentStatus,
@@ -126,6 +127,8 @@ class PaymentOperations:
         not be asked; the worker goes on with it.
         Raises NotFound, NotRefundable, PaymentDisputed, RefundTooLarge, IdempotencyConflict and GatewayError.
         """
+        if key is not None:
+            require_callers_key(key)
         return self.services.refunds.request(
             payment_id, amount_minor=amount_minor, reason=reason, key=key, actor=actor
         )

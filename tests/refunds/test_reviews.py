@@ -5,7 +5,13 @@ from __future__ import annotations
 import pytest
 
 from coinpurse.db.identifiers import new_id
-from coinpurse.errors import GatewayError, InvalidRequest, NotFound, NotInReview
+from coinpurse.errors import (
+    GatewayError,
+    InvalidRequest,
+    NotFound,
+    NotInReview,
+    PaymentDisputed,
+)
 from coinpurse.ports import PaymentIntent
 from coinpurse.purchases import Payment, fulfil, report_of_intent, report_of_session
 from coinpurse.refunds import decisions_for
@@ -209,3 +215,46 @@ def test_a_decision_that_stripe_could_not_be_asked_for_is_repeated(shop: Shop) -
 
     assert refunded_at_stripe(shop, second) == 9999
     assert not shop.payment(payment).is_in_review
+
+
+def test_a_refund_that_stripe_refused_can_be_decided_again(shop: Shop) -> None:
+    payment = shop.buy()
+    second = pay_again(shop, payment)
+    hear_of_intent(shop, second)
+    dispute = shop.sandbox.post(f"charges/{second}/dispute").json()["id"]
+    with pytest.raises(PaymentDisputed):
+        shop.purse.resolve_review(payment.id, "refund", reason="paid twice", actor="grace")
+    assert shop.payment(payment).is_in_review
+
+    shop.decide(dispute, "win")
+    settled = shop.purse.resolve_review(payment.id, "refund", reason="paid twice", actor="grace")
+
+    assert not settled.is_in_review
+    assert refunded_at_stripe(shop, second) == 9999
+
+
+def test_a_review_stays_open_until_its_money_has_gone_back(shop: Shop) -> None:
+    payment = shop.buy()
+    second = pay_again(shop, payment)
+    hear_of_intent(shop, second)
+    shop.sandbox.post("faults", kind="server_error", method="POST", path="/v1/refunds", count=9)
+
+    asked = shop.purse.resolve_review(payment.id, "refund", reason="paid twice", actor="grace")
+    assert asked.is_in_review
+    shop.sandbox.clear_faults()
+    with shop.purse.database.unit_of_work() as work:
+        work.execute("UPDATE coinpurse.refund_requests SET tried_at = now() - interval '1 hour'")
+    shop.purse.services.refunds.send_open()
+
+    assert not shop.payment(payment).is_in_review
+    assert refunded_at_stripe(shop, second) == 9999
+    assert shop.figures() == (1200, 0, 0)
+
+
+def test_a_dismissed_payment_that_was_never_credited_is_waited_for_no_more(shop: Shop) -> None:
+    payment = sell_at_another_price(shop)
+
+    settled = shop.purse.resolve_review(payment.id, "dismiss", reason="by phone", actor="grace")
+
+    assert settled.status == "failed"
+    assert shop.figures() == (0, 0, 0)

@@ -132,6 +132,11 @@ def resolve(
     output.print_rows(
         [{**_summary(settled), "note": settled.review_note}], as_json=as_json, empty=""
     )
+    if settled.is_in_review:
+        click.echo(
+            "Stripe has not answered yet: the worker asks again, and then it is settled.", err=True
+        )
+        raise SystemExit(FOUND_SOMETHING)
 
 
 def _known_payment(purse: Coinpurse, id_or_session: str) -> Payment:

@@ -37,7 +37,7 @@ from coinpurse.refunds.rules import (
     claim_of,
     standing_of,
 )
-from coinpurse.refunds.service import AfterSales
+from coinpurse.refunds.service import AfterSales, close
 
 # How long one try may take: the SDK's three, each to its time-out, and some more.
 TURN_SECONDS = 120.0
@@ -107,7 +107,11 @@ class Refunds:
         _require_sound(amount_minor, None)
         with self._database.unit_of_work() as work:
             payment = lock_payment(work, payment_id)
+            if payment.payment_intent_id is None:
+                raise NotRefundable(str(payment.id), "nothing was paid")
+            _require_undisputed(work, payment)
             left = payment.price.amount_minor - payment.refunded_minor
+            left -= store.open_amount_minor(work, payment.payment_intent_id)
             if left <= 0:
                 raise NotRefundable(str(payment.id), "all of it was refunded before")
             amount = left if amount_minor is None else amount_minor
@@ -146,13 +150,14 @@ class Refunds:
             return twin
         if intent.status != "succeeded":
             raise NotRefundable(str(payment.id), "nothing was paid")
-        disputes = store.disputes_of(work, payment.id, livemode=payment.livemode)
-        if any(standing_of(each.status) in (Standing.OPEN, Standing.LOST) for each in disputes):
-            raise PaymentDisputed(
-                "The bank is taking this payment back; answer the dispute instead of refunding.",
-                payment_id=str(payment.id),
+        if amount_minor is not None and intent.currency != payment.price.currency:
+            raise InvalidRequest(
+                "amount_minor",
+                f"is of no use: {intent.currency} was paid, the order is in {payment.price.currency}; refund all",
             )
         own = intent.id == payment.payment_intent_id
+        if own:
+            _require_undisputed(work, payment)
         left = intent.amount_minor - store.open_amount_minor(work, intent.id)
         left -= payment.refunded_minor if own else 0
         if left <= 0:
@@ -166,6 +171,7 @@ class Refunds:
             payment_id=payment.id,
             payment_intent_id=intent.id,
             amount_minor=amount,
+            currency=intent.currency,
             reason=reason,
             actor=actor,
             request_key=key,
@@ -191,6 +197,8 @@ class Refunds:
             store.answered(work, request.id, state="made", refund_id=refund.id)
         log.info("refund.made", payment_id=str(request.payment_id), refund_id=refund.id)
         self._hurry(request.payment_intent_id)
+        if request.request_key.startswith(store.REVIEW):
+            self._close_review(request)
         with self._database.unit_of_work() as work:
             return store.get_request(work, request.id)
 
@@ -225,6 +233,13 @@ class Refunds:
         self._hurry(request.payment_intent_id)
         with self._database.unit_of_work() as work:
             return _require_made(store.get_request(work, request.id))
+
+    def _close_review(self, request: RefundRequest) -> None:
+        """The money that a review was about has gone back."""
+        with self._database.unit_of_work() as work:
+            payment = lock_payment(work, request.payment_id)
+            if payment.is_in_review and payment.review_intent_id == request.payment_intent_id:
+                close(work, payment)
 
     def _hurry(self, payment_intent_id: str) -> None:
         """Bring the coins in line now; the webhook does it otherwise."""
@@ -285,6 +300,19 @@ def _require_sound(amount_minor: int | None, reason: str | None) -> None:
         raise InvalidRequest("reason", f"must be one of {', '.join(REASONS)}")
 
 
+def _require_undisputed(work: UnitOfWork, payment: Payment) -> None:
+    disputes = store.disputes_of(work, payment.id, livemode=payment.livemode)
+    if any(standing_of(each.status) in (Standing.OPEN, Standing.LOST) for each in disputes):
+        raise _disputed(payment.id)
+
+
+def _disputed(payment_id: UUID) -> PaymentDisputed:
+    return PaymentDisputed(
+        "The bank is taking this payment back; answer the dispute instead of refunding.",
+        payment_id=str(payment_id),
+    )
+
+
 def _require_same(request: RefundRequest, amount_minor: int | None, reason: str | None) -> None:
     """Refuse a key that asked for something else before. All of the rest is the same as its amount at the time."""
     asked = request.amount_minor if amount_minor is None else amount_minor
@@ -297,8 +325,5 @@ def _require_made(request: RefundRequest) -> RefundRequest:
     if request.state != "refused":
         return request
     if request.refusal == "disputed":
-        raise PaymentDisputed(
-            "The bank is taking this payment back; answer the dispute instead of refunding.",
-            payment_id=str(request.payment_id),
-        )
+        raise _disputed(request.payment_id)
     raise NotRefundable(str(request.payment_id), request.refusal or "Stripe refused")

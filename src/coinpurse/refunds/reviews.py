@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import Literal
 from uuid import UUID
 
-import structlog
-
-from coinpurse.db import Database, UnitOfWork
+from coinpurse.db import Database
 from coinpurse.errors import NotInReview
 from coinpurse.ledger import SpendOrder
 from coinpurse.ledger.rules import require_reason
 from coinpurse.purchases import Payment, credit, lock_payment, save_payment
+from coinpurse.refunds import store
 from coinpurse.refunds.requests import Refunds
-from coinpurse.refunds.service import AfterSales
+from coinpurse.refunds.service import AfterSales, close
 
 Decision = Literal["credit", "refund", "dismiss"]
 DECISIONS: tuple[Decision, ...] = ("credit", "refund", "dismiss")
-
-log = structlog.get_logger()
 
 
 def decisions_for(payment: Payment) -> tuple[Decision, ...]:
@@ -47,8 +43,9 @@ class Reviews:
         self._spend_order = spend_order
 
     def resolve(self, payment_id: UUID, decision: Decision, *, reason: str, actor: str) -> Payment:
-        """Settle a payment in review. Safe to repeat after a failure.
+        """Settle a payment in review. Safe to repeat.
 
+        A refund that Stripe has not answered yet leaves the review open, and closes it once it is made.
         Raises NotFound, NotInReview for a decision that does not fit, and what a refund raises.
         """
         require_reason(reason, actor)
@@ -58,16 +55,15 @@ class Reviews:
             if decision == "credit":
                 _, payment = credit(work, replace(payment, status="completed"), self._spend_order)
                 payment = self._after_sales.settle(work, payment)
+            payment = replace(payment, review_note=f"{decision} by {actor}: {reason}")
             if decision != "refund":
-                return _close(work, payment, decision, reason, actor)
-        self._refunds.request(
-            payment_id,
-            key=f"review:{payment.review_intent_id}",
-            actor=actor,
-            intent_id=payment.review_intent_id,
-        )
+                return close(work, payment)
+            save_payment(work, payment)
+            assert payment.review_intent_id is not None
+            key = store.next_review_key(work, payment.id, payment.review_intent_id)
+        self._refunds.request(payment_id, key=key, actor=actor, intent_id=payment.review_intent_id)
         with self._database.unit_of_work() as work:
-            return _close(work, lock_payment(work, payment_id), decision, reason, actor)
+            return lock_payment(work, payment_id)
 
 
 def _require_fitting(payment: Payment, decision: Decision) -> None:
@@ -79,12 +75,3 @@ def _require_fitting(payment: Payment, decision: Decision) -> None:
             else "This payment waits for no decision.",
             payment_id=str(payment.id),
         )
-
-
-def _close(work: UnitOfWork, payment: Payment, decision: str, reason: str, actor: str) -> Payment:
-    closed = replace(
-        payment, review_note=f"{decision} by {actor}: {reason}", reviewed_at=datetime.now(UTC)
-    )
-    save_payment(work, closed)
-    log.info("review.settled", payment_id=str(payment.id), decision=decision)
-    return closed

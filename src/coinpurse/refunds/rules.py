@@ -88,6 +88,7 @@ class RefundRequest:
     payment_id: UUID
     payment_intent_id: str
     amount_minor: int
+    currency: str
     reason: str | None
     actor: str | None
     request_key: str

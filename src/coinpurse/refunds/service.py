@@ -185,10 +185,22 @@ class AfterSales:
                 payment_id=payment.id,
                 payment_intent_id=payment.payment_intent_id,
                 amount_minor=left,
+                currency=payment.price.currency,
                 reason="fraudulent",
                 actor=WARNED,
                 request_key=request_key,
             )
+
+
+def close(work: UnitOfWork, payment: Payment) -> Payment:
+    """End a payment's review; its note says how. One that was never credited is not waited for any more."""
+    closed = replace(payment, reviewed_at=datetime.now(UTC))
+    if not payment.is_credited and payment.status == "pending":
+        status = "refunded" if payment.refunded_minor else "failed"
+        closed = replace(closed, status=status, failure_reason="settled by a person")
+    save_payment(work, closed)
+    log.info("review.settled", payment_id=str(payment.id), note=payment.review_note)
+    return closed
 
 
 def _tell_of_disputes(

@@ -55,8 +55,10 @@ WARNINGS = """
 """
 REQUEST_COLUMNS = ", ".join(field.name for field in fields(RefundRequest))
 INSERT_REQUEST = f"""
-    INSERT INTO coinpurse.refund_requests (id, payment_id, payment_intent_id, amount_minor, reason, actor, request_key)
-    VALUES (%(id)s, %(payment_id)s, %(payment_intent_id)s, %(amount_minor)s, %(reason)s, %(actor)s, %(request_key)s)
+    INSERT INTO coinpurse.refund_requests (id, payment_id, payment_intent_id, amount_minor, currency, reason, actor,
+                                           request_key)
+    VALUES (%(id)s, %(payment_id)s, %(payment_intent_id)s, %(amount_minor)s, %(currency)s, %(reason)s, %(actor)s,
+            %(request_key)s)
     RETURNING {REQUEST_COLUMNS}
 """
 REQUEST_BY_KEY = f"""
@@ -65,6 +67,12 @@ REQUEST_BY_KEY = f"""
 """
 REQUESTS = f"""
     SELECT {REQUEST_COLUMNS} FROM coinpurse.refund_requests WHERE payment_id = %(payment_id)s ORDER BY created_at, id
+"""
+REVIEW = "review:"
+REFUSED_REVIEWS = """
+    SELECT count(*) AS refused FROM coinpurse.refund_requests
+     WHERE payment_id = %(payment_id)s AND payment_intent_id = %(intent_id)s AND state = 'refused'
+       AND starts_with(request_key, %(prefix)s)
 """
 OPEN_AMOUNT = """
     SELECT coalesce(sum(amount_minor), 0)::bigint AS amount_minor FROM coinpurse.refund_requests
@@ -225,6 +233,13 @@ def find_request(work: UnitOfWork, payment_id: UUID, request_key: str) -> Refund
     """Return the request that was made for the payment with this key."""
     row = work.row(REQUEST_BY_KEY, payment_id=payment_id, request_key=request_key)
     return row and _request(row)
+
+
+def next_review_key(work: UnitOfWork, payment_id: UUID, intent_id: str) -> str:
+    """Return the key of the refund that settles a review: a new one where Stripe has refused the one before."""
+    row = work.row(REFUSED_REVIEWS, payment_id=payment_id, intent_id=intent_id, prefix=REVIEW)
+    assert row is not None
+    return f"{REVIEW}{intent_id}:{row.refused}"
 
 
 def get_request(work: UnitOfWork, request_id: UUID) -> RefundRequest:

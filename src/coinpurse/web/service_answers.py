@@ -74,7 +74,7 @@ def refund(request: RefundRequest, payment: Payment) -> dict[str, Any]:
         "id": str(request.id),
         "payment_id": str(request.payment_id),
         "amount_minor": request.amount_minor,
-        "currency": payment.price.currency,
+        "currency": request.currency,
         "state": request.state,
         "refund_id": request.refund_id,
         "payment_status": payment.status,

@@ -158,12 +158,11 @@ def stage_of(payment: Payment) -> Stage:
     if payment.status != "pending":
         # `failed` and the like can have been paid all the same; then a person is looking at it.
         unpaid = payment.status in ("failed", "expired", "cancelled")
-        return STAGES["review" if unpaid and payment.is_in_review else payment.status]
+        if unpaid and payment.review_reason is not None:
+            return STAGES["review" if payment.is_in_review else "settled"]
+        return STAGES[payment.status]
     if payment.is_in_review:
         return STAGES["review"]
-    if payment.reviewed_at is not None:
-        # Its money may have been another amount than the price, so that the status stays as it was.
-        return STAGES["refunded" if payment.refunded_minor else "settled"]
     if payment.settling_at is not None:
         return STAGES["settling"]
     return STAGES["declined" if payment.declined_at is not None else "checking"]

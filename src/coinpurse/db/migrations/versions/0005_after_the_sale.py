@@ -83,6 +83,7 @@ CREATE TABLE coinpurse.refund_requests (
     id           uuid PRIMARY KEY,
     payment_id   uuid NOT NULL REFERENCES coinpurse.payment_sessions,
     amount_minor bigint NOT NULL CHECK (amount_minor > 0),
+    currency     text NOT NULL,
     reason       text,
     actor        text,
     request_key  text NOT NULL,
