@@ -18,12 +18,13 @@ from coinpurse.db import Database, upgrade
 from coinpurse.settings import Settings
 from tests.simulation import plan as plans
 from tests.simulation.artist import USERS
-from tests.simulation.driver import Driver, Members
+from tests.simulation.driver import Driver
 from tests.simulation.mutants import MUTANTS
 from tests.simulation.postgres import TEMPLATE, Postgres
 from tests.simulation.processes import Application, Zygote
 from tests.simulation.sandbox import KEY, Sandbox
 from tests.simulation.settling import settle
+from tests.simulation.shop import Members
 
 SCOPES = ("read", "spend", "grant", "refund", "checkout")
 CHEAP = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)

@@ -11,6 +11,8 @@ import psycopg
 from tests.simulation import invariants
 from tests.simulation.artist import DAY
 from tests.simulation.driver import Driver
+from tests.simulation.money import check_acknowledged
+from tests.simulation.outcome import read_outcome
 from tests.simulation.plan import Plan
 from tests.simulation.sandbox import Json
 from tests.simulation.time_machine import let_time_pass, run_schedule, wait_until_quiet
@@ -44,9 +46,9 @@ def settle(driver: Driver, plan: Plan) -> list[str]:
         sandbox.control("deliveries/flush", retries=True, timeout=10)
         _until(deadline, "events and refunds that are owed", lambda: _do_what_is_due(driver))
     truth = sandbox.truth()
-    wrong = invariants.check_acknowledged(
+    wrong = check_acknowledged(
         truth,
-        invariants.read_outcome(driver.database_url),
+        read_outcome(driver.database_url),
         sandbox.all_of("events"),
         _acknowledged(driver),
         plan.settings,
@@ -55,7 +57,7 @@ def settle(driver: Driver, plan: Plan) -> list[str]:
     wrong += _verify(driver)
     if driver.sandbox.truth() != truth:
         truth = sandbox.truth()  # Fraud warnings that are found late may be refunded late.
-    outcome = invariants.read_outcome(driver.database_url)
+    outcome = read_outcome(driver.database_url)
     wrong += invariants.check(truth, outcome, driver.journal, _acknowledged(driver), plan.settings)
     return driver.violations + wrong
 
