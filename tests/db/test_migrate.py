@@ -162,17 +162,18 @@ def test_the_ledger_survives_an_upgrade(database: Database) -> None:
 # Two grants of one purchase: 40 spent of it, 15 of them reversed into the grant that had expired before. The
 # release of that revision neither counted what had expired, nor did what was told of refunds and disputes.
 BEFORE_CLAIMS = """
-INSERT INTO coinpurse.wallets (user_id, balance, held, frozen) VALUES ('ada', 70, 10, 20);
+INSERT INTO coinpurse.wallets (user_id, balance, held, frozen, next_due_at)
+VALUES ('ada', 70, 10, 20, '2200-01-01');
 INSERT INTO coinpurse.transactions (id, user_id, type, coins, balance_after, held, frozen, payment_id,
-                                    idempotency_key, digest, grant_ids, grant_coins)
-VALUES (1, 'ada', 'purchase', 150, 150, 0, 0, '{payment}', 'a', '', '{{1,2}}', '{{100,50}}'),
-       (2, 'ada', 'usage', -40, 110, 0, 0, NULL, 'b', '', '{{2,1}}', '{{-20,-20}}'),
-       (3, 'ada', 'expiry', -30, 80, 0, 0, NULL, 'c', '', '{{2}}', '{{-30}}'),
-       (4, 'ada', 'reversal', 15, 95, 0, 0, NULL, 'd', '', '{{2}}', '{{15}}'),
-       (5, 'ada', 'expiry', -15, 80, 0, 0, NULL, 'e', '', '{{2}}', '{{-15}}'),
-       (6, 'ada', 'hold', 0, 80, 10, 0, NULL, 'f', '', '{{1}}', '{{10}}'),
-       (7, 'ada', 'freeze', 0, 80, 0, 20, '{payment}', 'g', '', '{{1}}', '{{20}}'),
-       (8, 'ada', 'refund', -10, 70, 0, 0, '{payment}', 'h', '', '{{1}}', '{{-10}}');
+                                    hold_id, idempotency_key, digest, grant_ids, grant_coins)
+VALUES (1, 'ada', 'purchase', 150, 150, 0, 0, '{payment}', NULL, 'a', '', '{{1,2}}', '{{100,50}}'),
+       (2, 'ada', 'usage', -40, 110, 0, 0, NULL, NULL, 'b', '', '{{2,1}}', '{{-20,-20}}'),
+       (3, 'ada', 'expiry', -30, 80, 0, 0, NULL, NULL, 'c', '', '{{2}}', '{{-30}}'),
+       (4, 'ada', 'reversal', 15, 95, 0, 0, NULL, NULL, 'd', '', '{{2}}', '{{15}}'),
+       (5, 'ada', 'expiry', -15, 80, 0, 0, NULL, NULL, 'e', '', '{{2}}', '{{-15}}'),
+       (6, 'ada', 'hold', 0, 80, 10, 0, NULL, 1, 'f', '', '{{1}}', '{{10}}'),
+       (7, 'ada', 'freeze', 0, 80, 0, 20, '{payment}', NULL, 'g', '', '{{1}}', '{{20}}'),
+       (8, 'ada', 'refund', -10, 70, 0, 0, '{payment}', NULL, 'h', '', '{{1}}', '{{-10}}');
 INSERT INTO coinpurse.grants (id, user_id, kind, source, coins, remaining, held, frozen, payment_id, transaction_id,
                               expires_at, exhausted)
 VALUES (1, 'ada', 'paid', 'purchase', 100, 70, 10, 20, '{payment}', 1, 'infinity', false),

@@ -320,7 +320,10 @@ TAMPERING = {
     "UPDATE coinpurse.transactions SET balance_after = balance_after + 1 WHERE type = 'usage'": {
         "transactions that break the chain"
     },
-    "UPDATE coinpurse.transactions SET held = 0 WHERE type = 'hold'": {"held against transactions"},
+    "UPDATE coinpurse.transactions SET held = 0 WHERE type = 'hold'": {
+        "held against transactions",
+        "holds that are not what their transactions say",
+    },
     "UPDATE coinpurse.transactions SET frozen = 0 WHERE type = 'dispute'": {
         "frozen against transactions"
     },
@@ -343,10 +346,21 @@ TAMPERING = {
         "balance against grants",
         "held against grants",
     },
-    "UPDATE coinpurse.grants SET held = held - 1 WHERE held > 0": {"held against grants"},
+    "UPDATE coinpurse.grants SET held = held - 1 WHERE held > 0": {
+        "held against grants",
+        "grants that hold other coins than the open holds",
+    },
     "UPDATE coinpurse.grants SET frozen = frozen - 1 WHERE frozen > 0": {"frozen against grants"},
-    "UPDATE coinpurse.holds SET state = 'voided'": {"held against open holds"},
-    "DELETE FROM coinpurse.holds": {"held against open holds"},
+    "UPDATE coinpurse.holds SET state = 'voided'": {
+        "held against open holds",
+        "grants that hold other coins than the open holds",
+        "holds that are not what their transactions say",
+    },
+    "DELETE FROM coinpurse.holds": {
+        "held against open holds",
+        "grants that hold other coins than the open holds",
+        "holds that are not what their transactions say",
+    },
 }
 
 
@@ -368,23 +382,27 @@ def tampered(database: Database, sql: psycopg.Connection, statement: str) -> set
 
 AFTER_A_CLAIM = {
     "UPDATE coinpurse.transactions SET debt = debt - 1 WHERE type = 'refund'": {
-        "debt against transactions"
+        "debt against transactions",
+        "claims that are not what their transactions say",
     },
     "UPDATE coinpurse.transactions SET coins = coins + 1 WHERE type = 'refund'": {
         "balance against transactions",
         "transactions that break the chain",
     },
     "UPDATE coinpurse.transactions SET grant_coins = '{-31}' WHERE type = 'refund'": {
-        "grants that are not what their transactions left"
+        "grants that are not what their transactions left",
+        "claims that are not what their transactions say",
     },
     "DELETE FROM coinpurse.transactions WHERE type = 'refund'": {
         "balance against transactions",
         "debt against transactions",
         "grants that are not what their transactions left",
         "transactions that break the chain",
+        "claims that are not what their transactions say",
     },
     "UPDATE coinpurse.grants SET taken = taken - 1, remaining = 1, exhausted = false"
     " WHERE taken > 0": {
+        "claims that are not what their transactions say",
         "balance against grants",
         "grants that are not what their transactions left",
     },

@@ -159,8 +159,82 @@ VERIFY = """
                                ('frozen against grants', w.frozen, coalesce(kept.frozen, 0)),
                                ('debt against transactions', w.debt, coalesce(aside.debt, 0))) AS f (what, wallet, rows)
          WHERE w.user_id > %(after)s AND w.user_id <= %(last)s
+         UNION ALL
+        SELECT user_id, 'transactions without a wallet', cardinality(afters), 0
+          FROM chains LEFT JOIN coinpurse.wallets AS w USING (user_id) WHERE w.user_id IS NULL
     )
     SELECT user_id, what, wallet, rows FROM figures WHERE wallet <> rows ORDER BY user_id, what
+"""
+# What the sums above cannot tell. All of it is in indexes that spends are not in.
+VERIFY_DETAILS = """
+    WITH page AS MATERIALIZED (
+        SELECT user_id, next_due_at FROM coinpurse.wallets WHERE user_id > %(after)s AND user_id <= %(last)s
+    ), due AS (
+        SELECT user_id, min(expires_at) AS at
+          FROM (SELECT user_id, expires_at FROM coinpurse.grants
+                 WHERE user_id > %(after)s AND user_id <= %(last)s AND NOT exhausted AND expires_at < 'infinity'
+                   AND remaining > held + frozen
+                 UNION ALL
+                SELECT user_id, expires_at FROM coinpurse.holds
+                 WHERE user_id > %(after)s AND user_id <= %(last)s AND state = 'open') AS ends
+         GROUP BY user_id
+    ), set_aside AS (
+        SELECT part.grant_id, sum(part.coins)::bigint AS coins
+          FROM coinpurse.holds, unnest(grant_ids, grant_coins) AS part (grant_id, coins)
+         WHERE user_id > %(after)s AND user_id <= %(last)s AND state = 'open' GROUP BY part.grant_id
+    ), holding AS (
+        SELECT id, user_id, held FROM coinpurse.grants
+         WHERE user_id > %(after)s AND user_id <= %(last)s AND NOT exhausted AND held > 0
+    ), held_by_rows AS (
+        SELECT user_id, hold_id, sum(held)::bigint AS held, -sum(coins)::bigint AS captured
+          FROM coinpurse.transactions
+         WHERE user_id > %(after)s AND user_id <= %(last)s AND (held <> 0 OR frozen <> 0 OR debt <> 0) AND held <> 0
+         GROUP BY user_id, hold_id
+    ), held AS (
+        SELECT user_id, id, captured, CASE WHEN state = 'open' THEN coins ELSE 0 END AS held
+          FROM coinpurse.holds WHERE user_id > %(after)s AND user_id <= %(last)s
+    ), undone AS (
+        SELECT user_id, reverses, sum(coins)::bigint AS coins FROM coinpurse.transactions
+         WHERE user_id > %(after)s AND user_id <= %(last)s AND reverses IS NOT NULL GROUP BY user_id, reverses
+    ), claimed AS (
+        SELECT c.user_id, c.owed, c.forgiven,
+               (SELECT coalesce(sum(taken), 0) FROM coinpurse.grants WHERE payment_id = c.payment_id) AS taken,
+               (SELECT coalesce(sum(t.forgiven), 0) FROM coinpurse.transactions AS t
+                 WHERE payment_id = c.payment_id) AS row_forgiven,
+               (SELECT coalesce(sum(t.debt), 0) FROM coinpurse.transactions AS t
+                 WHERE payment_id = c.payment_id AND idempotency_key LIKE 'claim:%%') AS row_debt, own, others
+          FROM coinpurse.claims AS c,
+               LATERAL (SELECT coalesce(sum(part.coins) FILTER (WHERE g.payment_id = c.payment_id), 0) AS own,
+                               coalesce(sum(part.coins) FILTER (WHERE g.payment_id IS NULL), 0) AS others
+                          FROM coinpurse.transactions AS t, unnest(t.grant_ids, t.grant_coins) AS part (grant_id, coins)
+                          JOIN coinpurse.grants AS g ON g.id = part.grant_id
+                         WHERE t.payment_id = c.payment_id AND t.idempotency_key LIKE 'claim:%%') AS moved
+         WHERE c.user_id > %(after)s AND c.user_id <= %(last)s
+    ), wrong AS (
+        SELECT user_id, 'wallets that would be settled too late' AS what
+          FROM page JOIN due USING (user_id) WHERE next_due_at > at
+         UNION ALL
+        SELECT user_id, 'grants that hold other coins than the open holds'
+          FROM holding LEFT JOIN set_aside ON grant_id = id WHERE held IS DISTINCT FROM coins
+         UNION ALL
+        SELECT coalesce(h.user_id, r.user_id), 'holds that are not what their transactions say'
+          FROM held AS h FULL JOIN held_by_rows AS r ON r.hold_id = h.id AND r.user_id = h.user_id
+         WHERE h.captured IS DISTINCT FROM r.captured OR h.held IS DISTINCT FROM r.held
+         UNION ALL
+        SELECT u.user_id, 'reversals of other than what was spent'
+          FROM undone AS u LEFT JOIN coinpurse.transactions AS t
+               ON t.id = u.reverses AND t.user_id = u.user_id AND t.type IN ('usage', 'capture')
+         WHERE t.id IS NULL OR u.coins > -t.coins
+         UNION ALL
+        SELECT user_id, 'claims that are not what their transactions say'
+          FROM claimed WHERE forgiven <> row_forgiven OR taken <> -own OR owed <> row_debt - others
+    )
+    SELECT user_id, what, count(*) AS wallet, 0 AS rows FROM wrong GROUP BY user_id, what ORDER BY user_id, what
+"""
+# Rows that a deleted wallet left behind, after the last wallet that there is.
+LEFT_BEHIND = """
+    SELECT user_id, 'transactions without a wallet' AS what, count(*) AS wallet, 0 AS rows
+      FROM coinpurse.transactions WHERE user_id > %(after)s GROUP BY user_id ORDER BY user_id
 """
 # The plan depends on how much of the table the page is.
 PLAN_EACH_PAGE = "SET LOCAL plan_cache_mode = force_custom_plan"
@@ -312,7 +386,17 @@ def wallet_pages(work: UnitOfWork, *, limit: int) -> Iterator[tuple[str, str, in
 def differences(work: UnitOfWork, *, after: str, last: str) -> list[Difference]:
     """Return the wallets of a page whose figures are not those of their rows and grants."""
     work.execute(PLAN_EACH_PAGE)
-    return [Difference(**row._asdict()) for row in work.rows(VERIFY, after=after, last=last)]
+    found = [
+        Difference(**row._asdict())
+        for query in (VERIFY, VERIFY_DETAILS)
+        for row in work.rows(query, after=after, last=last)
+    ]
+    return sorted(found, key=lambda difference: (difference.user_id, difference.what))
+
+
+def left_behind(work: UnitOfWork, *, after: str) -> list[Difference]:
+    """Return users who have rows and no wallet, beyond the last wallet."""
+    return [Difference(**row._asdict()) for row in work.rows(LEFT_BEHIND, after=after)]
 
 
 def transaction(row: Any, *, created: bool = False) -> Transaction:
