@@ -320,6 +320,42 @@ def test_a_session_without_our_metadata_is_found_by_its_id(database: Database) -
     assert end(database, payment.id).coins == 1200
 
 
+@pytest.mark.parametrize("intent_first", [True, False])
+def test_the_session_that_was_paid_counts_where_stripe_made_two(
+    database: Database, intent_first: bool
+) -> None:
+    payment = new_payment(database)
+    by_session = replace(report(payment, Signal.PAID), session_id=f"cs_test_lost_{payment.id.hex}")
+    by_intent = report(payment, Signal.PAID, of_intent=True)
+
+    tell(database, *([by_intent, by_session] if intent_first else [by_session, by_intent]))
+    tell(database, report(payment, Signal.EXPIRED))
+
+    with database.unit_of_work() as work:
+        after = find_payment(work, str(payment.id))
+    assert after is not None
+    assert (after.status, after.review_reason) == ("completed", None)
+    assert after.session_id == by_session.session_id
+    assert end(database, payment.id).coins == 1200
+
+
+def test_a_paid_session_of_another_order_is_for_a_person(database: Database) -> None:
+    payment, other = new_payment(database), new_payment(database)
+
+    tell(
+        database,
+        replace(
+            report(payment, Signal.PAID), session_id=other.session_id or f"cs_test_{other.id.hex}"
+        ),
+    )
+
+    with database.unit_of_work() as work:
+        after = find_payment(work, str(payment.id))
+    assert after is not None
+    assert "which is the session of payment" in (after.review_reason or "")
+    assert end(database, payment.id).coins == 0
+
+
 def test_trap_10_the_other_mode_is_not_ours(database: Database) -> None:
     payment = new_payment(database)
 

@@ -191,8 +191,6 @@ def objection(payment: Payment, report: Report) -> str | None:
             f"Stripe took {report.amount_minor} {report.currency} (minor units),"
             f" the order is {payment.price.amount_minor} {payment.price.currency}"
         )
-    if report.session_id is not None and payment.session_id not in (None, report.session_id):
-        return f"paid through {report.session_id}, the order was opened as {payment.session_id}"
     intents = {payment.payment_intent_id, report.payment_intent_id} - {None}
     if payment.completed_at is not None and len(intents) > 1:
         return f"paid a second time, by {report.payment_intent_id}"

@@ -263,14 +263,13 @@ def fulfil(
     transaction = None
     if report.signal in (Signal.PAID, Signal.FREE):
         reason = _other_s_session(work, payment, report) or objection(payment, report)
-        if reason is not None:
-            changed = replace(changed, session_id=payment.session_id)
         if reason is None:
-            transaction, changed = credit(work, changed, spend_order)
+            # Stripe may have made two sessions for one order, where its first answer was lost. The paid one counts.
+            paid = replace(changed, session_id=report.session_id or payment.session_id)
+            transaction, changed = credit(work, paid, spend_order)
         else:
-            changed = _for_review(
-                replace(changed, status=payment.status), reason, report.payment_intent_id
-            )
+            unchanged = replace(changed, status=payment.status, session_id=payment.session_id)
+            changed = _for_review(unchanged, reason, report.payment_intent_id)
     elif report.signal is Signal.DECLINED:
         changed = _declined(changed, report)
     elif payment.status == "pending":
@@ -317,8 +316,9 @@ def _find_locked(work: UnitOfWork, report: Report) -> Payment | None:
 
 def _other_s_session(work: UnitOfWork, payment: Payment, report: Report) -> str | None:
     """Say so where the report's session is that of another payment of ours."""
-    if payment.session_id is not None or report.session_id is None:
+    if report.session_id in (None, payment.session_id):
         return None
+    assert report.session_id is not None
     other = store.find_by_session(work, report.session_id)
     if other is None:
         return None
