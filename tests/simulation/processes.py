@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -64,8 +65,9 @@ class Zygote:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._process.stdin.close()
-        self._process.wait(10)
         self._process.stdout.close()
+        self._process.kill()
+        self._process.wait()
 
     def _order(self, **order: Any) -> dict[str, Any]:
         assert self._process.stdin is not None
@@ -150,8 +152,7 @@ class Application:
     def kill_command(self) -> None:
         """End the command under way, which another thread waits for."""
         if self._command is not None:
-            with suppress(ProcessLookupError):
-                os.killpg(self._command, signal.SIGKILL)
+            _kill_group(self._command)
 
     def logs(self, lines: int = 30) -> str:
         """Return the end of each log."""
@@ -174,10 +175,24 @@ class Application:
             assert time.monotonic() < deadline, "serve did not become ready"
             time.sleep(0.01)
 
+    def close(self) -> None:
+        """End both processes and delete the logs."""
+        self.kill_web()
+        self.kill_worker()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
     def _kill(self, pid: int) -> None:
-        with suppress(ProcessLookupError):
-            os.killpg(pid, signal.SIGKILL)
+        _kill_group(pid)
         self._zygote.wait(pid)
+
+
+def _kill_group(pid: int) -> None:
+    """Kill a child with all of its own; one that has only just been forked has no group yet."""
+    try:
+        os.killpg(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
 
 
 def _free_port() -> int:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import secrets
+import signal
 import time
 import traceback
 from collections import Counter
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -26,6 +28,7 @@ from tests.simulation.sandbox import KEY, Sandbox
 from tests.simulation.settling import settle
 from tests.simulation.shop import Members
 
+SEED_SECONDS = 90.0
 SCOPES = ("read", "spend", "grant", "refund", "checkout")
 CHEAP = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 
@@ -44,6 +47,14 @@ class Result:
     story: str = ""
 
 
+class OutOfTimeError(Exception):
+    """The seed did not come to its end."""
+
+
+def _end_seed(*_: object) -> None:
+    raise OutOfTimeError(f"the seed took longer than {SEED_SECONDS:.0f} s")
+
+
 class Runner:
     """The parts. One seed at a time; close it."""
 
@@ -51,19 +62,21 @@ class Runner:
         self._secret_key = secrets.token_hex(32)
         self._password = secrets.token_hex(8)
         self._mutant = mutant
-        self._zygote = Zygote(mutant)
+        self._make_parts()
+
+    def _make_parts(self) -> None:
+        self._zygote = Zygote(self._mutant)
         self._postgres = Postgres()
         self._sandbox = Sandbox()
         self._application = Application(self._zygote)
         self._members = self._make_template()
 
     def close(self) -> None:
-        """End every part."""
-        self._application.kill_web()
-        self._application.kill_worker()
-        self._zygote.close()
-        self._sandbox.close()
-        self._postgres.remove()
+        """End every part, whatever the others do."""
+        with ExitStack() as ending:
+            for close in (self._postgres.remove, self._sandbox.close, self._zygote.close):
+                ending.callback(close)
+            self._application.close()
 
     def run(self, seed: int, steps: int) -> Result:
         """Run a seed to its end; what goes wrong is in the result."""
@@ -72,6 +85,8 @@ class Runner:
         database = f"seed_{seed}"
         driver = None
         spent: Counter[str] = Counter()
+        signal.signal(signal.SIGALRM, _end_seed)
+        signal.setitimer(signal.ITIMER_REAL, SEED_SECONDS)
         try:
             driver = self._begin(plan, self._postgres.create(database, template=TEMPLATE))
             spent["begin"] = time.monotonic() - begun
@@ -84,12 +99,19 @@ class Runner:
             spent["settle"] = time.monotonic() - since
         except Exception as error:  # noqa: BLE001  A seed that cannot be run is one that failed.
             wrong = [f"{type(error).__name__}: {error}", traceback.format_exc()]
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
         story = f"{plan}\n{self._application.logs()}" if wrong else ""
         faults = Counter(self._sandbox.told("faults")["counts"])
         faults.subtract(self._sandbox.strikes)
         if driver is not None:
             faults.update(driver.counts)
-        self._end(database)
+        if time.monotonic() - begun < SEED_SECONDS:
+            self._end(database)
+        else:
+            # It was interrupted anywhere: no part is trusted any more.
+            self.close()
+            self._make_parts()
         return Result(
             seed=seed,
             violations=wrong,

@@ -53,8 +53,8 @@ class Sandbox:
 
     def close(self) -> None:
         """End the process."""
-        self._process.terminate()
-        self._process.wait(10)
+        self._process.kill()  # Its state is in its memory alone.
+        self._process.wait()
         assert self._process.stdout is not None
         self._process.stdout.close()
 
