@@ -80,9 +80,12 @@ class Runner:
 
     def run(self, seed: int, steps: int) -> Result:
         """Run a seed to its end; what goes wrong is in the result."""
+        return self.carry_out(plans.draw(seed, steps))
+
+    def carry_out(self, plan: plans.Plan) -> Result:
+        """Run a plan to its end; what goes wrong is in the result."""
         begun = time.monotonic()
-        plan = plans.draw(seed, steps)
-        database = f"seed_{seed}"
+        database = f"seed_{plan.seed}"
         driver = None
         spent: Counter[str] = Counter()
         signal.signal(signal.SIGALRM, _end_seed)
@@ -113,7 +116,7 @@ class Runner:
             self.close()
             self._make_parts()
         return Result(
-            seed=seed,
+            seed=plan.seed,
             violations=wrong,
             seconds=time.monotonic() - begun,
             acts=dict(Counter(act.kind for act in plan.acts)),
