@@ -8,7 +8,6 @@ import psycopg
 import pytest
 
 from coinpurse import Coinpurse, ledger
-from coinpurse.db import UnitOfWork
 from coinpurse.ledger import NewGrant, Spend
 
 GRANTS = 200
@@ -62,25 +61,3 @@ def test_a_key_that_repeats_does_not_make_a_batch_change_the_wallet_for_each_ite
     purse.spend_many([*items, *items, Spend("ada", 1, "old")], connection=counted)
 
     assert count(counted, "changes", "wallets") == 1
-
-
-def test_no_plan_of_a_young_ledger_reads_whole_tables(
-    purse: Coinpurse, sql: psycopg.Connection, counted: psycopg.Connection
-) -> None:
-    for key in ("a", "b"):
-        purse.credit("ada", 10, key=key)
-    purse.spend("ada", 1, key="s")
-    sql.execute("ANALYZE")
-    work = UnitOfWork(counted)
-
-    for turn in range(8):
-        purse.credit("ada", 10, key=f"c{turn}", connection=counted)
-        spent = ledger.spend(work, "ada", 1, key=f"s{turn}")
-        purse.spend("ada", 12, key=f"several{turn}", connection=counted)
-        ledger.spend_many(work, [Spend("ada", 1, f"m{turn}"), Spend("bob", 1, "x")])
-        ledger.reverse(work, spent.id, key=f"r{turn}")
-        held = ledger.hold(work, "ada", 1, key=f"h{turn}", ttl_seconds=60)
-        ledger.capture(work, held.id, key=f"hc{turn}")
-        purse.credit("ada", 6, key=f"d{turn}", connection=counted)
-
-    assert count(counted, "whole", "transactions", "grants", "wallets", "claims") == 0

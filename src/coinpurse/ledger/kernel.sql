@@ -302,8 +302,7 @@ BEGIN
 END $$;
 
 -- ---------------------------------------------------------------------------------------------------------
--- The operations. They scan no table in sequence: a plan that was right for a young ledger is kept by a connection while
--- the ledger grows.
+-- The operations.
 
 -- Add coins that came together. A debt is repaid first, out of the last of the new grants backwards.
 -- new_grants: [{"kind", "coins", "amount_minor", "currency", "rank", "expires_at"}, …].
@@ -327,7 +326,7 @@ CREATE OR REPLACE FUNCTION coinpurse.credit(
     OUT available   bigint,
     OUT posted      coinpurse.transactions
 )
-LANGUAGE plpgsql SET search_path = pg_catalog, coinpurse SET enable_seqscan = off AS $$
+LANGUAGE plpgsql SET search_path = pg_catalog, coinpurse AS $$
 DECLARE
     wallet coinpurse.wallets;
     ids    bigint[];
@@ -404,7 +403,7 @@ CREATE OR REPLACE FUNCTION coinpurse.spend(
     OUT available   bigint,
     OUT posted      coinpurse.transactions
 )
-LANGUAGE plpgsql SET search_path = pg_catalog, coinpurse SET enable_seqscan = off AS $$
+LANGUAGE plpgsql SET search_path = pg_catalog, coinpurse AS $$
 DECLARE
     wallet coinpurse.wallets;
     first  record;
@@ -473,7 +472,7 @@ CREATE OR REPLACE FUNCTION coinpurse.spend_many(
     wallets_of text[], amounts bigint[], keys text[], digests bytea[], descriptions text[], metadatas jsonb[],
     skipping boolean DEFAULT false
 ) RETURNS TABLE (item bigint, outcome text, needed bigint, available bigint, posted coinpurse.transactions)
-LANGUAGE plpgsql SET search_path = pg_catalog, coinpurse SET enable_seqscan = off AS $$
+LANGUAGE plpgsql SET search_path = pg_catalog, coinpurse AS $$
 DECLARE
     moment   timestamptz;
     unlocked text[];
@@ -576,7 +575,7 @@ CREATE OR REPLACE FUNCTION coinpurse.reverse(
     OUT available   bigint,
     OUT posted      coinpurse.transactions
 )
-LANGUAGE plpgsql SET search_path = pg_catalog, coinpurse SET enable_seqscan = off AS $$
+LANGUAGE plpgsql SET search_path = pg_catalog, coinpurse AS $$
 DECLARE
     wallet   coinpurse.wallets;
     original coinpurse.transactions;
@@ -641,7 +640,7 @@ CREATE OR REPLACE FUNCTION coinpurse.hold(
     OUT available   bigint,
     OUT posted      coinpurse.transactions
 )
-LANGUAGE plpgsql SET search_path = pg_catalog, coinpurse SET enable_seqscan = off AS $$
+LANGUAGE plpgsql SET search_path = pg_catalog, coinpurse AS $$
 DECLARE
     wallet   coinpurse.wallets;
     made     coinpurse.holds;
@@ -696,7 +695,7 @@ CREATE OR REPLACE FUNCTION coinpurse.resolve_hold(
     OUT available   bigint,
     OUT posted      coinpurse.transactions
 )
-LANGUAGE plpgsql SET search_path = pg_catalog, coinpurse SET enable_seqscan = off AS $$
+LANGUAGE plpgsql SET search_path = pg_catalog, coinpurse AS $$
 DECLARE
     wallet coinpurse.wallets;
     found_hold coinpurse.holds;
@@ -744,7 +743,7 @@ CREATE OR REPLACE FUNCTION coinpurse.claim(
     OUT outcome     text,
     OUT posted      coinpurse.transactions
 )
-LANGUAGE plpgsql SET search_path = pg_catalog, coinpurse SET enable_seqscan = off AS $$
+LANGUAGE plpgsql SET search_path = pg_catalog, coinpurse AS $$
 DECLARE
     wallet  coinpurse.wallets;
     claimed coinpurse.claims;
