@@ -99,7 +99,7 @@ CREATE TABLE coinpurse.refund_requests (
     CONSTRAINT refund_requests_key UNIQUE (payment_id, request_key)
 );
 CREATE INDEX refund_requests_open ON coinpurse.refund_requests (created_at) WHERE state = 'requested';
-COMMENT ON COLUMN coinpurse.refund_requests.failures IS 'answers of Stripe''s that were failures; numbers its key';
+COMMENT ON COLUMN coinpurse.refund_requests.failures IS 'how often Stripe answered that it had failed; numbers its key';
 COMMENT ON TABLE coinpurse.refund_requests IS 'written before Stripe is asked, so that no crash loses one';
 
 CREATE TABLE coinpurse.disputes (
