@@ -35,6 +35,7 @@ class CheckoutSession:
     customer_email: str | None = None
     created_at: datetime | None = None
     expires_at: datetime | None = None
+    integration_identifier: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

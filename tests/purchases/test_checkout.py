@@ -20,7 +20,7 @@ from coinpurse.errors import (
     IdempotencyConflict,
     NotFound,
 )
-from coinpurse.purchases import Payment, StartedCheckout
+from coinpurse.purchases import Payment, StartedCheckout, store
 from tests.conftest import Sandbox
 
 SESSIONS = "/v1/checkout/sessions"
@@ -74,7 +74,11 @@ def test_the_row_is_written_with_the_exact_parameters(purse: Coinpurse, sandbox:
         "total_coins": "1200",
         "payment_id": str(payment.id),
     }
+    with purse.database.unit_of_work() as work:
+        installation = store.get_installation(work)
+    assert installation.startswith("coinpurse_")
     assert payment.stripe_parameters == {
+        "integration_identifier": installation,
         "mode": "payment",
         "line_items": [
             {

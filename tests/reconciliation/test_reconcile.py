@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -176,6 +178,93 @@ def test_sessions_of_another_app_are_left_alone(shop: Shop) -> None:
     report = reconcile(shop)
 
     assert (report.repaired, report.left) == (0, 0), found(shop, report)
+
+
+def test_what_another_installation_on_the_account_sold_is_not_ours(shop: Shop) -> None:
+    unheard_sale(shop)
+    with shop.purse.database.unit_of_work() as work:
+        work.execute("DELETE FROM coinpurse.payment_sessions")
+        work.execute("UPDATE coinpurse.installation SET id = gen_random_uuid()")
+
+    report = reconcile(shop)
+
+    assert (report.repaired, report.left) == (0, 0), found(shop, report)
+    assert shop.figures() == (0, 0, 0)
+
+
+def test_a_rebuilt_payment_that_nobody_sells_is_credited_by_a_person_alone(shop: Shop) -> None:
+    session = unheard_sale(shop)
+    more = {"coins": "1000000", "bonus": "0", "total_coins": "1000000"}
+    shop.stripe(
+        "POST",
+        f"checkout/sessions/{session}",
+        data={f"metadata[{name}]": value for name, value in more.items()},
+    )
+    with shop.purse.database.unit_of_work() as work:
+        work.execute("DELETE FROM coinpurse.payment_sessions")
+
+    for _ in range(2):
+        report = reconcile(shop)
+        payment = shop.purse.payment_status(session, "ada").payment
+
+    assert report.left > 0
+    assert payment.is_in_review
+    assert shop.figures() == (0, 0, 0)
+
+
+def test_funds_that_came_back_unheard_are_found(shop: Shop) -> None:
+    payment = shop.buy()
+    dispute = shop.dispute(payment)
+    shop.decide(dispute, "lose")
+    shop.follow(payment)
+    assert shop.figures() == (0, 0, 0)
+    with shop.purse.database.unit_of_work() as work:
+        work.execute("UPDATE coinpurse.disputes SET withdrawn_minor = 0")
+
+    report = reconcile(shop)
+
+    assert found(shop, report) == {("dispute_missed", "repaired"): 1}
+
+
+def test_a_narrower_run_that_was_left_does_not_stand_in_for_a_wider_one(shop: Shop) -> None:
+    unheard_sale(shop)
+    with shop.purse.database.unit_of_work() as work:
+        work.execute(
+            "UPDATE coinpurse.payment_sessions SET created_at = created_at - interval '5 days'"
+        )
+
+    def stop(_step: str, _count: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        reconcile(shop, since=datetime.now(UTC) + timedelta(minutes=5), progress=stop)
+    report = reconcile(shop)
+
+    assert report.repaired >= 1
+    assert shop.figures() == (1200, 0, 0)
+
+
+def test_a_look_at_failed_events_does_not_use_up_their_tries(shop: Shop) -> None:
+    payment = shop.buy()
+    shop.sandbox.post(
+        "faults", kind="server_error", method="GET", path="/v1/refunds"
+    ).raise_for_status()
+    event = {
+        "id": "evt_stuck",
+        "object": "event",
+        "type": "refund.created",
+        "created": 1_790_000_000,
+        "livemode": False,
+        "data": {"object": {"id": "re_1", "object": "refund", "payment_intent": payment.payment_intent_id,
+                            "amount": 1, "currency": "usd", "status": "pending", "created": 1_790_000_000}},
+    }  # fmt: skip
+    parsed = shop.purse.services.gateway.parse_event(json.dumps(event))
+    before = shop.purse.inbox.take(parsed)
+    assert (before.state, before.attempts) == ("failed", 1)
+
+    after = shop.purse.inbox.process(before.id, counts=False)
+
+    assert after == before
 
 
 def test_coins_without_money_are_named_and_left(shop: Shop) -> None:

@@ -258,3 +258,66 @@ def test_a_dismissed_payment_that_was_never_credited_is_waited_for_no_more(shop:
 
     assert settled.status == "failed"
     assert shop.figures() == (0, 0, 0)
+
+
+def test_a_review_that_was_settled_by_a_refund_stays_settled_at_its_own_webhook(shop: Shop) -> None:
+    payment = sell_at_another_price(shop)
+    shop.purse.resolve_review(payment.id, "refund", reason="wrong price", actor="grace")
+
+    for _ in range(2):
+        assert payment.payment_intent_id is not None
+        shop.follow(payment)
+        hear_of(shop, payment.session_id or "")
+
+    after = shop.payment(payment)
+    assert (after.status, after.is_in_review) == ("refunded", False)
+    with pytest.raises(NotInReview):
+        shop.purse.resolve_review(payment.id, "credit", reason="again", actor="grace")
+    assert shop.figures() == (0, 0, 0)
+
+
+@pytest.mark.parametrize("of_second", [True, False])
+def test_a_refund_that_settled_a_review_and_failed_asks_for_a_person_again(
+    shop: Shop, of_second: bool
+) -> None:
+    if of_second:
+        payment = shop.buy()
+        intent = pay_again(shop, payment)
+        hear_of_intent(shop, intent)
+    else:
+        payment = sell_at_another_price(shop)
+        intent = payment.payment_intent_id or ""
+    shop.purse.resolve_review(payment.id, "refund", reason="x", actor="grace")
+    (refund,) = shop.stripe("GET", "refunds", params={"payment_intent": intent})["data"]
+    shop.sandbox.post(f"refunds/{refund['id']}/fail").raise_for_status()
+
+    shop.purse.services.after_sales.refresh(intent)
+    assert shop.payment(payment).is_in_review
+
+    shop.purse.resolve_review(payment.id, "refund", reason="once more", actor="grace")
+    shop.purse.services.after_sales.refresh(intent)
+    assert not shop.payment(payment).is_in_review
+    assert refunded_at_stripe(shop, intent) >= 9999
+
+
+def test_coins_credited_for_less_money_go_back_with_that_money(shop: Shop) -> None:
+    """The order was 100.99, Stripe took 99.99, a person credited it: all of the money takes all of the coins."""
+    payment = sell_at_another_price(shop)
+    shop.purse.resolve_review(payment.id, "credit", reason="our price was wrong", actor="grace")
+    assert shop.figures() == (1200, 0, 0)
+
+    shop.refund_at_stripe(payment)
+    assert shop.follow(payment).status == "refunded"
+
+    assert shop.figures() == (0, 0, 0)
+
+
+def test_nothing_is_credited_while_its_refund_is_under_way(shop: Shop) -> None:
+    payment = sell_at_another_price(shop)
+    shop.sandbox.post("faults", kind="server_error", method="POST", path="/v1/refunds", count=9)
+    shop.purse.resolve_review(payment.id, "refund", reason="x", actor="grace")
+
+    with pytest.raises(NotInReview, match="under way"):
+        shop.purse.resolve_review(payment.id, "credit", reason="x", actor="linus")
+
+    assert shop.figures() == (0, 0, 0)

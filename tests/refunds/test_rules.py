@@ -47,6 +47,8 @@ PAYMENT = Payment(
     cancel_requested_at=None,
     failure_reason=None,
     review_reason=None,
+    paid_minor=None,
+    paid_currency=None,
     review_intent_id=None,
     review_note=None,
     reviewed_at=None,
@@ -230,7 +232,7 @@ def test_more_money_back_than_was_paid_asks_for_a_person() -> None:
     asked = claim(refunded(9999), refunded(1, id_="re_2"))
 
     assert (asked.taking, asked.status) == (1200, "refunded")
-    assert asked.objection == "10000 were refunded (minor units), the price was 9999"
+    assert asked.objection == "10000 were refunded (minor units), 9999 were paid"
 
 
 @pytest.mark.parametrize(

@@ -75,11 +75,12 @@ class Inbox:
             store.insert(work, event)
         return self.process(event.id)
 
-    def process(self, event_id: str, *, again: bool = False) -> StoredEvent:
+    def process(self, event_id: str, *, again: bool = False, counts: bool = True) -> StoredEvent:
         """Act on a stored event that still needs it. Safe to repeat and to run concurrently.
 
         again: also act on one that was dealt with, perhaps under older rules; effects rest on their own keys, so a
-        repeat changes nothing. Raises NotFound.
+        repeat changes nothing. counts: whether a failure is one of its attempts; otherwise it changes nothing.
+        Raises NotFound.
         """
         with self._database.unit_of_work() as work:
             stored = store.find(work, event_id)
@@ -96,7 +97,7 @@ class Inbox:
         with self._database.unit_of_work() as work:
             stored = store.lock(work, event_id)
             if stored.is_open or again:
-                return self._attempt(work, stored, event, fetched)
+                return self._attempt(work, stored, event, fetched, counts=counts)
             return stored
 
     def process_due(self, *, limit: int = 100) -> int:
@@ -164,27 +165,32 @@ class Inbox:
         stored: StoredEvent,
         event: StripeEvent,
         about: Subject,
+        *,
+        counts: bool = True,
     ) -> StoredEvent:
         """Act inside a savepoint; note the outcome, good or bad, beside it."""
         try:
             with work.savepoint():
                 state, note = self._act(work, event, about)
         except RetryLater as error:
+            if not counts:
+                return stored
             if stored.attempts + 1 >= RETRY_LATER_ATTEMPTS:
                 return store.finished(work, event.id, state="foreign", note=str(error))
             return self._failed(work, stored, error)
         except Exception as error:  # noqa: BLE001  Whatever it is, the event is kept with it and tried again.
-            return self._failed(work, stored, error)
+            return self._failed(work, stored, error) if counts else stored
         log.info("event.finished", event_id=event.id, type=event.type, state=state)
         return store.finished(work, event.id, state=state, note=note)
 
     def _ask(self, event: StripeEvent) -> Subject:
         """Fetch what must be known to act on the event. No transaction is open."""
-        about = event.object if not _must_fetch(event) else None
-        if event.type in AFTER_SALE_TYPES:
-            intent_id = _intent_of(about or self._gateway.fetch(event))
-            return None if intent_id is None else self._after_sales.look_up(intent_id)
-        return self._gateway.fetch(event) if _must_fetch(event) else about
+        if event.type not in AFTER_SALE_TYPES:
+            return self._gateway.fetch(event) if _must_fetch(event) else event.object
+        if event.livemode != self._gateway.livemode:
+            return None
+        intent_id = _intent_of(event.object or self._gateway.fetch(event))
+        return None if intent_id is None else self._after_sales.look_up(intent_id)
 
     def _act(self, work: UnitOfWork, event: StripeEvent, about: Subject) -> tuple[str, str | None]:
         if isinstance(about, Exception):

@@ -68,7 +68,8 @@ class Payment:
     """Our row of one checkout. `price` is what the buyer was asked; what was sold stays what was sold.
 
     review_reason: why a paid payment was not credited; reviewed_at: when a person has settled that.
-    review_intent_id: the payment intent that it is about. settling_at: since when a delayed method is under way.
+    review_intent_id: the payment intent that it is about. paid_minor, paid_currency: what Stripe took for it, where
+    that was not the price. settling_at: since when a delayed method is under way.
     refunded_minor: of all refunds that have not failed. disputed_minor: of chargebacks that are open or lost.
     """
 
@@ -92,6 +93,8 @@ class Payment:
     cancel_requested_at: datetime | None
     failure_reason: str | None
     review_reason: str | None
+    paid_minor: int | None
+    paid_currency: str | None
     review_intent_id: str | None
     review_note: str | None
     reviewed_at: datetime | None
@@ -102,6 +105,13 @@ class Payment:
     transaction_id: int | None
     created_at: datetime
     updated_at: datetime
+
+    @property
+    def paid(self) -> Money:
+        """What Stripe took: the price, unless a person credited it for something else."""
+        if self.paid_minor is None or self.paid_currency is None:
+            return self.price
+        return Money(self.paid_minor, self.paid_currency)
 
     @property
     def is_in_review(self) -> bool:
@@ -194,6 +204,9 @@ def objection(payment: Payment, report: Report) -> str | None:
     intents = {payment.payment_intent_id, report.payment_intent_id} - {None}
     if payment.completed_at is not None and len(intents) > 1:
         return f"paid a second time, by {report.payment_intent_id}"
+    if payment.review_reason is not None and not payment.is_credited:
+        # Once a person is to look at it, only a person credits it.
+        return "paid for, after it went to a person"
     if report.user_id is not None and report.user_id != payment.user_id:
         return "the user in Stripe's metadata is not the buyer"
     return None

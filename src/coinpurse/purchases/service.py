@@ -110,11 +110,14 @@ class Purchases:
             )
         price = pack.prices[currency]
         payment_id = new_id()
-        parameters = _parameters(payment_id, user_id, pack, price, success_url, cancel_url, locale)
         digest = hashlib.sha256(
             json.dumps([pack.sku, currency, success_url, cancel_url]).encode()
         ).digest()
         with self._database.unit_of_work() as work:
+            parameters = {
+                **_parameters(payment_id, user_id, pack, price, success_url, cancel_url, locale),
+                "integration_identifier": store.get_installation(work),
+            }
             payment = store.insert(
                 work,
                 id_=payment_id,
@@ -269,7 +272,7 @@ def fulfil(
             transaction, changed = credit(work, paid, spend_order)
         else:
             unchanged = replace(changed, status=payment.status, session_id=payment.session_id)
-            changed = _for_review(unchanged, reason, report.payment_intent_id)
+            changed = _for_review(unchanged, reason, report)
     elif report.signal is Signal.DECLINED:
         changed = _declined(changed, report)
     elif payment.status == "pending":
@@ -325,19 +328,22 @@ def _other_s_session(work: UnitOfWork, payment: Payment, report: Report) -> str 
     return f"paid through {report.session_id}, which is the session of payment {other.id}"
 
 
-def _for_review(payment: Payment, reason: str, intent_id: str | None) -> Payment:
-    """Ask for a person, once for each cause; one that was settled is asked for again where the cause is new."""
-    known = (payment.review_reason, payment.review_intent_id) == (reason, intent_id)
-    if payment.is_in_review or known:
+def _for_review(payment: Payment, reason: str, report: Report) -> Payment:
+    """Ask for a person, once for each payment intent. What was settled stays so, in whatever words it comes again."""
+    known = report.payment_intent_id in (None, payment.review_intent_id)
+    if payment.is_in_review or (payment.reviewed_at is not None and known):
         return payment
     log.error("purchase.needs_review", payment_id=str(payment.id), reason=reason)
-    return replace(
+    asked = replace(
         payment,
         review_reason=reason,
-        review_intent_id=intent_id,
+        review_intent_id=report.payment_intent_id,
         review_note=None,
         reviewed_at=None,
     )
+    if payment.is_credited:
+        return asked
+    return replace(asked, paid_minor=report.amount_minor, paid_currency=report.currency)
 
 
 def _still_unpaid(payment: Payment, report: Report) -> Payment:

@@ -48,6 +48,7 @@ LATEST = f"""
        AND (NOT %(in_review)s OR (review_reason IS NOT NULL AND reviewed_at IS NULL))
      ORDER BY created_at DESC, id DESC LIMIT %(limit)s
 """
+INSTALLATION = "SELECT id FROM coinpurse.installation"
 MATCHING = f"""
     SELECT {COLUMNS} FROM coinpurse.payment_sessions WHERE id = ANY (%(ids)s) OR session_id = ANY (%(session_ids)s)
 """
@@ -88,6 +89,7 @@ CHANGED = """
        SET status = %(status)s, session_id = %(session_id)s, payment_intent_id = %(payment_intent_id)s,
            settling_at = %(settling_at)s, decline_code = %(decline_code)s, decline_message = %(decline_message)s,
            declined_at = %(declined_at)s, failure_reason = %(failure_reason)s, review_reason = %(review_reason)s,
+           paid_minor = %(paid_minor)s, paid_currency = %(paid_currency)s,
            review_intent_id = %(review_intent_id)s, review_note = %(review_note)s, reviewed_at = %(reviewed_at)s,
            refunded_minor = %(refunded_minor)s, disputed_minor = %(disputed_minor)s,
            fraud_warning_at = %(fraud_warning_at)s,
@@ -182,6 +184,13 @@ def all_payments(
     ]
 
 
+def get_installation(work: UnitOfWork) -> str:
+    """Return the mark of this installation, which its checkouts bear at Stripe. A restored backup keeps it."""
+    row = work.row(INSTALLATION)
+    assert row is not None
+    return f"coinpurse_{row.id.hex[:16]}"
+
+
 def matching(work: UnitOfWork, ids: Sequence[UUID], session_ids: Sequence[str]) -> list[Payment]:
     """Return the payments that have one of our ids or of Stripe's session ids."""
     return [_payment(row) for row in work.rows(MATCHING, ids=ids, session_ids=session_ids)]
@@ -237,6 +246,8 @@ def save(work: UnitOfWork, payment: Payment) -> None:
         declined_at=payment.declined_at,
         failure_reason=payment.failure_reason,
         review_reason=payment.review_reason,
+        paid_minor=payment.paid_minor,
+        paid_currency=payment.paid_currency,
         review_intent_id=payment.review_intent_id,
         review_note=payment.review_note,
         reviewed_at=payment.reviewed_at,

@@ -8,8 +8,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import timedelta
 
+from coinpurse.db import UnitOfWork
 from coinpurse.errors import RetryLater
-from coinpurse.ports import BalanceTransaction, CheckoutSession, Dispute, FraudWarning, Refund
+from coinpurse.ports import (
+    AfterSale,
+    BalanceTransaction,
+    CheckoutSession,
+    Dispute,
+    FraudWarning,
+    Refund,
+)
 from coinpurse.purchases import Payment, fulfil, report_of_intent, report_of_session
 from coinpurse.purchases import store as payments
 from coinpurse.purchases.rules import Report, Signal
@@ -19,6 +27,8 @@ from coinpurse.reconciliation.rules import difference, find_sku, read_lost
 
 # Stripe's sessions end within a day; one that never got its address by then never will.
 OPENING_TIME = timedelta(hours=26)
+# How the mark of any installation begins.
+MARK = "coinpurse_"
 # How an intent stands whose delayed payment has come to nothing.
 UNSETTLED = ("requires_payment_method", "canceled")
 MISSED: Mapping[type[object], str] = {
@@ -69,8 +79,16 @@ def rebuild(books: Books, session: CheckoutSession) -> None:
         return
     lost = read_lost(session)
     with books.database.unit_of_work() as work:
-        if lost is None:
-            detail = "its metadata does not hold together; nothing was credited"
+        own = session.integration_identifier == payments.get_installation(work)
+        if not own and (session.integration_identifier or "").startswith(MARK):
+            # Another installation on the same account at Stripe sold it.
+            return
+        if lost is None or not own:
+            detail = (
+                "it does not say which installation sold it; nothing was credited"
+                if lost
+                else "its metadata does not hold together; nothing was credited"
+            )
             books.note(work, "payment_missing", session.id, detail)
             return
         detail = f"{lost.coins} + {lost.bonus} coins for {session.amount_minor} {session.currency} (minor units)"
@@ -128,11 +146,7 @@ def follow(books: Books, intent_id: str | None) -> None:
         *seen.found.warnings,
     ]
     with books.database.unit_of_work() as work:
-        known = {
-            **store.known_refunds(work, [each.id for each in seen.found.refunds]),
-            **store.known_disputes(work, [each.id for each in seen.found.disputes]),
-            **store.known_warnings(work, [each.id for each in seen.found.warnings]),
-        }
+        known = _known(work, seen.found)
         missed = [item for item in items if known.get(item.id) != facts(item)]
         if not missed:
             return
@@ -143,6 +157,7 @@ def follow(books: Books, intent_id: str | None) -> None:
                     payment = books.after_sales.apply(work, seen)
             except RetryLater:
                 payment = None
+        after = _known(work, seen.found)
         for item in missed:
             books.note(
                 work,
@@ -150,8 +165,16 @@ def follow(books: Books, intent_id: str | None) -> None:
                 item.id,
                 f"{getattr(item, 'status', 'warning')}, about {intent_id}",
                 payment_id=seen.payment_id if payment is None else payment.id,
-                repaired=payment is not None,
+                repaired=payment is not None and after.get(item.id) == facts(item),
             )
+
+
+def _known(work: UnitOfWork, found: AfterSale) -> dict[str, tuple[object, ...]]:
+    return {
+        **store.known_refunds(work, [each.id for each in found.refunds]),
+        **store.known_disputes(work, [each.id for each in found.disputes]),
+        **store.known_warnings(work, [each.id for each in found.warnings]),
+    }
 
 
 def compare_charge(books: Books, payment: Payment, entry: BalanceTransaction) -> None:
@@ -193,4 +216,10 @@ def compare_charge(books: Books, payment: Payment, entry: BalanceTransaction) ->
 
 def facts(item: Refund | Dispute | FraudWarning) -> tuple[object, ...]:
     """What of an item must be as we know it."""
-    return () if isinstance(item, FraudWarning) else (item.status, item.amount_minor)
+    match item:
+        case Refund():
+            return item.status, item.amount_minor
+        case Dispute():
+            return item.status, item.amount_minor, item.withdrawn_minor, item.reinstated_minor
+        case _:
+            return ()

@@ -119,12 +119,13 @@ class Reconciliation:
                 raise ReconciliationRunning(
                     "Another reconciliation is under way; let it end first."
                 )
-            run = store.resume(work, holder=holder, repairing=not dry_run, since=since)
+            wanted = since or datetime.now(UTC) - DEFAULT_WINDOW
+            run = store.resume(work, holder=holder, repairing=not dry_run, since=wanted)
             run = run or store.start(
                 work,
                 holder=holder,
                 repairing=not dry_run,
-                since=since or datetime.now(UTC) - DEFAULT_WINDOW,
+                since=wanted,
                 step=next(iter(STEPS)),
             )
         log.info("reconciliation.started", reconciliation_id=run.id, step=run.step)

@@ -32,6 +32,7 @@ from coinpurse.reconciliation.repairs import (
     rebuild,
 )
 from coinpurse.reconciliation.rules import LEFT, Finding
+from coinpurse.refunds.rules import RETURNED
 
 FIRST_ID = UUID(int=0)
 After = TypeVar("After", Refund, Dispute, FraudWarning)
@@ -145,7 +146,7 @@ def compare_balance(books: Books, cursor: str | None) -> Step:
             continue
         if entry.type in ("charge", "payment"):
             compare_charge(books, payment, entry)
-        elif entry.type in SOURCES_AFTER_SALE and entry.source_id not in known:
+        elif entry.type in SOURCES_AFTER_SALE and _is_news(entry, known.get(entry.source_id)):
             follow(books, entry.payment_intent_id)
     return Step(len(page.items), page.next_cursor)
 
@@ -184,7 +185,7 @@ def retry_events(books: Books, cursor: str | None) -> Step:
     with books.database.unit_of_work() as work:
         page = store.stuck_events(work, after=cursor or "")
     for row in page:
-        state = books.inbox.process(row.id).state if books.run.repairing else ""
+        state = books.inbox.process(row.id, counts=False).state if books.run.repairing else ""
         with books.database.unit_of_work() as work:
             books.note(
                 work,
@@ -218,7 +219,19 @@ STEPS: Mapping[str, Callable[[Books, str | None], Step]] = {
     "stuck_events": retry_events,
     "reviews": list_reviews,
 }
-SOURCES_AFTER_SALE = ("refund", "payment_refund", "refund_failure", "adjustment")
+SOURCES_AFTER_SALE = (
+    *("refund", "payment_refund", "refund_failure", "payment_failure_refund"),
+    "adjustment",
+)
+
+
+def _is_news(entry: BalanceTransaction, known: tuple[object, ...] | None) -> bool:
+    """Whether what moved the balance is not known, or has not been known to come back."""
+    if known is None:
+        return True
+    if entry.type == "refund_failure":
+        return known[0] not in RETURNED
+    return entry.reporting_category == "dispute_reversal" and known[-1] == 0
 
 
 def _follow_list(books: Books, kind: type[After], cursor: str | None) -> Step:

@@ -18,7 +18,7 @@ RESUME = """
     UPDATE coinpurse.reconciliations SET holder = %(holder)s, touched_at = now()
      WHERE id = (SELECT id FROM coinpurse.reconciliations
                   WHERE finished_at IS NULL AND repairing = %(repairing)s AND started_at > now() - interval '1 day'
-                    AND since = coalesce(%(since)s, since)
+                    AND since <= %(since)s
                     AND touched_at < now() - make_interval(secs => %(abandoned_seconds)s)
                   ORDER BY id DESC LIMIT 1 FOR UPDATE SKIP LOCKED)
     RETURNING id, since, repairing, step, cursor, started_at
@@ -71,7 +71,7 @@ KNOWN_REFUNDS = """
     SELECT id, status, amount_minor FROM coinpurse.refunds WHERE id = ANY (%(ids)s)
 """
 KNOWN_DISPUTES = """
-    SELECT id, status, amount_minor FROM coinpurse.disputes WHERE id = ANY (%(ids)s)
+    SELECT id, status, amount_minor, withdrawn_minor, reinstated_minor FROM coinpurse.disputes WHERE id = ANY (%(ids)s)
 """
 KNOWN_WARNINGS = "SELECT id FROM coinpurse.fraud_warnings WHERE id = ANY (%(ids)s)"
 KNOWN_EVENTS = "SELECT id, state FROM coinpurse.stripe_events WHERE id = ANY (%(ids)s)"
@@ -107,10 +107,8 @@ class Run:
     started_at: datetime
 
 
-def resume(
-    work: UnitOfWork, *, holder: UUID, repairing: bool, since: datetime | None
-) -> Run | None:
-    """Take over the latest run that its process has left; None where there is none."""
+def resume(work: UnitOfWork, *, holder: UUID, repairing: bool, since: datetime) -> Run | None:
+    """Take over the latest run that its process has left and that goes back as far; None where there is none."""
     row = work.row(
         RESUME,
         holder=holder,
@@ -217,9 +215,10 @@ def known_refunds(work: UnitOfWork, ids: Sequence[str]) -> dict[str, tuple[objec
 
 
 def known_disputes(work: UnitOfWork, ids: Sequence[str]) -> dict[str, tuple[object, ...]]:
-    """Return status and amount of those disputes that we know."""
+    """Return status, amount and what moved of those disputes that we know."""
     return {
-        row.id: (row.status, row.amount_minor) for row in work.rows(KNOWN_DISPUTES, ids=list(ids))
+        row.id: (row.status, row.amount_minor, row.withdrawn_minor, row.reinstated_minor)
+        for row in work.rows(KNOWN_DISPUTES, ids=list(ids))
     }
 
 

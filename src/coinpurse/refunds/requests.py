@@ -42,6 +42,8 @@ from coinpurse.refunds.service import AfterSales, close
 # How long one try may take: the SDK's three, each to its time-out, and some more.
 TURN_SECONDS = 120.0
 SERVER_ERRORS = 500
+# What Stripe says no with. Anything else (a key that may not, an answer that cannot be read) may have made it, or will.
+REFUSALS = (400, 402, 404)
 DISPUTED_CODES = ("charge_disputed", "refund_disputed_payment")
 
 log = structlog.get_logger()
@@ -110,14 +112,14 @@ class Refunds:
             if payment.payment_intent_id is None:
                 raise NotRefundable(str(payment.id), "nothing was paid")
             _require_undisputed(work, payment)
-            left = payment.price.amount_minor - payment.refunded_minor
+            left = payment.paid.amount_minor - payment.refunded_minor
             left -= store.open_amount_minor(work, payment.payment_intent_id)
             if left <= 0:
                 raise NotRefundable(str(payment.id), "all of it was refunded before")
             amount = left if amount_minor is None else amount_minor
             if amount > left:
                 raise RefundTooLarge(
-                    asked_minor=amount, left_minor=left, currency=payment.price.currency
+                    asked_minor=amount, left_minor=left, currency=payment.paid.currency
                 )
             return self._rehearse(work, payment, amount)
 
@@ -186,7 +188,7 @@ class Refunds:
         try:
             refund = self._find_made(request) or self._create(request)
         except GatewayError as error:
-            if not error.retryable:
+            if error.status in REFUSALS:
                 return self._refused(request, error)
             log.warning("refund.not_answered", request_id=str(request.id), error=str(error))
             if error.status is not None and error.status >= SERVER_ERRORS:
@@ -194,11 +196,14 @@ class Refunds:
                     store.failed(work, request.id)
             return request
         with self._database.unit_of_work() as work:
+            payment = lock_payment(work, request.payment_id)
             store.answered(work, request.id, state="made", refund_id=refund.id)
+            reviewed = request.request_key.startswith(store.REVIEW)
+            if reviewed and payment.is_in_review:
+                # The money that the review was about has gone back.
+                close(work, payment)
         log.info("refund.made", payment_id=str(request.payment_id), refund_id=refund.id)
         self._hurry(request.payment_intent_id)
-        if request.request_key.startswith(store.REVIEW):
-            self._close_review(request)
         with self._database.unit_of_work() as work:
             return store.get_request(work, request.id)
 
@@ -234,13 +239,6 @@ class Refunds:
         with self._database.unit_of_work() as work:
             return _require_made(store.get_request(work, request.id))
 
-    def _close_review(self, request: RefundRequest) -> None:
-        """The money that a review was about has gone back."""
-        with self._database.unit_of_work() as work:
-            payment = lock_payment(work, request.payment_id)
-            if payment.is_in_review and payment.review_intent_id == request.payment_intent_id:
-                close(work, payment)
-
     def _hurry(self, payment_intent_id: str) -> None:
         """Bring the coins in line now; the webhook does it otherwise."""
         try:
@@ -255,7 +253,7 @@ class Refunds:
             id="planned",
             status="pending",
             amount_minor=amount_minor,
-            currency=payment.price.currency,
+            currency=payment.paid.currency,
             payment_intent_id=None,
             created_at=payment.created_at,
         )
@@ -281,7 +279,7 @@ class Refunds:
         owed = posted.debt if posted is not None else 0
         return RefundPreview(
             amount_minor=amount_minor,
-            currency=payment.price.currency,
+            currency=payment.paid.currency,
             coins=after.taking - before.taking if payment.is_credited else 0,
             taken=-posted.coins - owed if posted is not None else 0,
             owed=owed,

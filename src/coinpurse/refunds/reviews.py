@@ -52,6 +52,12 @@ class Reviews:
         with self._database.unit_of_work() as work:
             payment = lock_payment(work, payment_id)
             _require_fitting(payment, decision)
+            intent_id = payment.review_intent_id
+            if decision != "refund" and intent_id and store.open_amount_minor(work, intent_id):
+                raise NotInReview(
+                    "A refund of this payment is under way; see what becomes of it first.",
+                    payment_id=str(payment.id),
+                )
             if decision == "credit":
                 _, payment = credit(work, replace(payment, status="completed"), self._spend_order)
                 payment = self._after_sales.settle(work, payment)

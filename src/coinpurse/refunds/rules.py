@@ -133,12 +133,14 @@ def claim_of(
 
     Coins follow money in proportion, rounded in the buyer's favour; the whole money takes all coins.
     """
-    price = payment.price.amount_minor
-    own = [refund for refund in refunds if refund.currency == payment.price.currency]
-    foreign = [refund for refund in refunds if refund.currency != payment.price.currency]
+    refunds = [refund for refund in refunds if _is_of(payment, refund)]
+    own = [refund for refund in refunds if refund.currency == payment.paid.currency]
+    foreign = [refund for refund in refunds if refund.currency != payment.paid.currency]
     refunded = refunded_minor(own)
     disputed = dict.fromkeys(Standing, 0)
     for dispute in disputes:
+        if not _is_of(payment, dispute):
+            continue
         disputed[standing_of(dispute.status)] += _disputed_minor(payment, dispute)
     lost = disputed[Standing.LOST] + disputed[Standing.OVER]
     chargebacks = disputed[Standing.OPEN]
@@ -160,20 +162,25 @@ def claim_of(
         disputed_minor=at_bank,
         status=_status(payment, refunded, at_bank),
         description=_describe(refunded, disputed),
-        objection=_objection(payment, refunded, price, foreign),
+        objection=_objection(payment, refunded, foreign) if payment.is_credited else None,
     )
 
 
+def _is_of(payment: Payment, item: Refund | Dispute) -> bool:
+    """Whether it is about the money that the coins were credited for, not about a second payment of the order."""
+    return item.payment_intent_id in (None, payment.payment_intent_id)
+
+
 def _coins_for(payment: Payment, amount_minor: int) -> int:
-    price = payment.price.amount_minor
-    return payment.total_coins * min(amount_minor, price) // price
+    paid = payment.paid.amount_minor
+    return payment.total_coins * min(amount_minor, paid) // paid if paid else 0
 
 
 def _disputed_minor(payment: Payment, dispute: Dispute) -> int:
     """The part of a dispute that is not, or not yet, back with us."""
     # Stripe may count a dispute in another currency; then it is about the whole payment, as most are.
-    same = dispute.currency == payment.price.currency
-    amount = dispute.amount_minor if same else payment.price.amount_minor
+    same = dispute.currency == payment.paid.currency
+    amount = dispute.amount_minor if same else payment.paid.amount_minor
     standing = standing_of(dispute.status)
     if dispute.reinstated_minor > 0 and dispute.withdrawn_minor > 0:
         missing = max(dispute.withdrawn_minor - dispute.reinstated_minor, 0)
@@ -182,9 +189,10 @@ def _disputed_minor(payment: Payment, dispute: Dispute) -> int:
 
 
 def _status(payment: Payment, refunded: int, at_bank: int) -> str:
-    whole = refunded >= payment.price.amount_minor
+    whole = refunded >= payment.paid.amount_minor
     if not payment.is_credited:
-        return "refunded" if whole else payment.status
+        came_back = payment.status == "refunded"
+        return "refunded" if whole else "failed" if came_back else payment.status
     if at_bank:
         return "disputed"
     if whole:
@@ -200,12 +208,12 @@ def _describe(refunded: int, disputed: dict[Standing, int]) -> str:
     return "Payment refunded" if refunded else "Refund or dispute undone"
 
 
-def _objection(payment: Payment, refunded: int, price: int, foreign: list[Refund]) -> str | None:
+def _objection(payment: Payment, refunded: int, foreign: list[Refund]) -> str | None:
     if foreign:
         return (
-            f"refund {foreign[0].id} is in {foreign[0].currency}, the payment in {payment.price.currency};"
+            f"refund {foreign[0].id} is in {foreign[0].currency}, the payment in {payment.paid.currency};"
             " its coins were not taken"
         )
-    if payment.is_credited and refunded > price:
-        return f"{refunded} were refunded (minor units), the price was {price}"
+    if refunded > payment.paid.amount_minor:
+        return f"{refunded} were refunded (minor units), {payment.paid.amount_minor} were paid"
     return None

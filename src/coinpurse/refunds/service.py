@@ -17,7 +17,7 @@ from coinpurse import ledger, signals
 from coinpurse.db import Database, UnitOfWork
 from coinpurse.db.identifiers import new_id
 from coinpurse.ledger import SpendOrder
-from coinpurse.ports import AfterSale, Dispute, PaymentIntent, StripeGateway
+from coinpurse.ports import AfterSale, Dispute, PaymentIntent, Refund, StripeGateway
 from coinpurse.purchases import (
     Payment,
     find_by_intent,
@@ -27,7 +27,14 @@ from coinpurse.purchases import (
     save_payment,
 )
 from coinpurse.refunds import store
-from coinpurse.refunds.rules import Policies, Standing, claim_of, standing_of
+from coinpurse.refunds.rules import (
+    RETURNED,
+    Policies,
+    Standing,
+    claim_of,
+    refunded_minor,
+    standing_of,
+)
 
 # Who asks for the refunds that a fraud warning leads to.
 WARNED = "fraud warning policy"
@@ -97,11 +104,10 @@ class AfterSales:
         if payment_id is None:
             return None
         payment = lock_payment(work, payment_id)
-        # A second payment of one order is given back by a person; its refund takes no coins.
-        if payment.payment_intent_id != look_up.payment_intent_id:
-            return payment
         if payment.livemode != self._gateway.livemode:
             return None
+        if payment.payment_intent_id != look_up.payment_intent_id:
+            return _take_in_second(work, payment, look_up)
         if not store.note_look_up(work, payment.id, look_up.number):
             return payment
         return self._take_in(work, payment, look_up.found)
@@ -136,10 +142,8 @@ class AfterSales:
             disputed_minor=claim.disputed_minor,
         )
         if claim.objection is not None and payment.review_reason != claim.objection:
-            log.error("refund.needs_review", payment_id=str(payment.id), reason=claim.objection)
-            settled = replace(
-                settled, review_reason=claim.objection, review_note=None, reviewed_at=None
-            )
+            settled = _reopen(settled, claim.objection, payment.payment_intent_id)
+        settled = _watch_settled_review(work, settled, payment.payment_intent_id, refunds)
         if settled != payment:
             save_payment(work, settled)
             log.info(
@@ -156,9 +160,10 @@ class AfterSales:
         return settled
 
     def _take_in(self, work: UnitOfWork, payment: Payment, found: AfterSale) -> Payment:
+        assert payment.payment_intent_id is not None
         before = store.disputes_of(work, payment.id, livemode=payment.livemode)
-        store.save_refunds(work, payment.id, found.refunds)
-        store.save_disputes(work, payment.id, found.disputes)
+        store.save_refunds(work, payment.id, payment.payment_intent_id, found.refunds)
+        store.save_disputes(work, payment.id, payment.payment_intent_id, found.disputes)
         new = store.save_warnings(work, payment.id, found.warnings)
         if new:
             payment = replace(
@@ -174,7 +179,7 @@ class AfterSales:
 
     def _request_full_refund(self, work: UnitOfWork, payment: Payment, request_key: str) -> None:
         """Have the worker give all of the money back, once."""
-        left = payment.price.amount_minor - payment.refunded_minor
+        left = payment.paid.amount_minor - payment.refunded_minor
         assert payment.payment_intent_id is not None
         left -= store.open_amount_minor(work, payment.payment_intent_id)
         known = store.find_request(work, payment.id, request_key)
@@ -185,7 +190,7 @@ class AfterSales:
                 payment_id=payment.id,
                 payment_intent_id=payment.payment_intent_id,
                 amount_minor=left,
-                currency=payment.price.currency,
+                currency=payment.paid.currency,
                 reason="fraudulent",
                 actor=WARNED,
                 request_key=request_key,
@@ -195,12 +200,54 @@ class AfterSales:
 def close(work: UnitOfWork, payment: Payment) -> Payment:
     """End a payment's review; its note says how. One that was never credited is not waited for any more."""
     closed = replace(payment, reviewed_at=datetime.now(UTC))
-    if not payment.is_credited and payment.status == "pending":
-        status = "refunded" if payment.refunded_minor else "failed"
+    if not payment.is_credited:
+        status = "refunded" if _was_refund(payment) else "failed"
         closed = replace(closed, status=status, failure_reason="settled by a person")
     save_payment(work, closed)
-    log.info("review.settled", payment_id=str(payment.id), note=payment.review_note)
+    log.info("review.settled", payment_id=str(payment.id))
     return closed
+
+
+def _was_refund(payment: Payment) -> bool:
+    return (payment.review_note or "").startswith("refund ")
+
+
+def _reopen(payment: Payment, reason: str, intent_id: str | None) -> Payment:
+    log.error("refund.needs_review", payment_id=str(payment.id), reason=reason)
+    return replace(
+        payment,
+        review_reason=reason,
+        review_intent_id=intent_id,
+        review_note=None,
+        reviewed_at=None,
+    )
+
+
+def _watch_settled_review(
+    work: UnitOfWork, payment: Payment, intent_id: str | None, refunds: Sequence[Refund]
+) -> Payment:
+    """Ask for a person again where the refund that settled a review has failed since."""
+    if payment.reviewed_at is None or payment.review_intent_id != intent_id or intent_id is None:
+        return payment
+    of_intent = [refund for refund in refunds if refund.payment_intent_id == intent_id]
+    made = store.made_for_review(work, payment.id, intent_id)
+    came_back = any(refund.status in RETURNED for refund in of_intent)
+    if not came_back or refunded_minor(of_intent) >= made:
+        return payment
+    return _reopen(payment, "the refund that settled it has failed", intent_id)
+
+
+def _take_in_second(work: UnitOfWork, payment: Payment, look_up: LookUp) -> Payment:
+    """Keep what came after a second payment of one order. It takes no coins; a person gives it back."""
+    before = store.disputes_of(work, payment.id, livemode=payment.livemode)
+    store.save_refunds(work, payment.id, look_up.payment_intent_id, look_up.found.refunds)
+    store.save_disputes(work, payment.id, look_up.payment_intent_id, look_up.found.disputes)
+    refunds = store.refunds_of(work, payment.id)
+    watched = _watch_settled_review(work, payment, look_up.payment_intent_id, refunds)
+    if watched != payment:
+        save_payment(work, watched)
+    _tell_of_disputes(work, watched, before, look_up.found.disputes)
+    return watched
 
 
 def _tell_of_disputes(

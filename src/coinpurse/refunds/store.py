@@ -17,31 +17,33 @@ NOTE_LOOK_UP = """
      WHERE id = %(payment_id)s AND looked_up < %(number)s RETURNING id
 """
 SAVE_REFUND = """
-    INSERT INTO coinpurse.refunds AS r (id, payment_id, amount_minor, currency, status, reason, failure_reason,
-                                        event_at)
-    VALUES (%(id)s, %(payment_id)s, %(amount_minor)s, %(currency)s, %(status)s, %(reason)s, %(failure_reason)s,
-            %(event_at)s)
+    INSERT INTO coinpurse.refunds AS r (id, payment_id, payment_intent_id, amount_minor, currency, status, reason,
+                                        failure_reason, event_at)
+    VALUES (%(id)s, %(payment_id)s, %(payment_intent_id)s, %(amount_minor)s, %(currency)s, %(status)s, %(reason)s,
+            %(failure_reason)s, %(event_at)s)
     ON CONFLICT (id) DO UPDATE
        SET amount_minor = excluded.amount_minor, status = excluded.status, failure_reason = excluded.failure_reason,
            updated_at = now()
-     WHERE (r.amount_minor, r.status, r.failure_reason)
+     -- What has come back stays so, whatever an older look had seen.
+     WHERE r.status NOT IN ('failed', 'canceled') AND (r.amount_minor, r.status, r.failure_reason)
            IS DISTINCT FROM (excluded.amount_minor, excluded.status, excluded.failure_reason)
 """
 REFUNDS = """
-    SELECT id, status, amount_minor, currency, event_at, reason, failure_reason
+    SELECT id, status, amount_minor, currency, payment_intent_id, event_at, reason, failure_reason
       FROM coinpurse.refunds WHERE payment_id = %(payment_id)s ORDER BY event_at, id
 """
 SAVE_DISPUTE = """
-    INSERT INTO coinpurse.disputes AS d (id, payment_id, amount_minor, currency, status, reason, withdrawn_minor,
-                                         reinstated_minor, evidence_due_at, event_at)
-    VALUES (%(id)s, %(payment_id)s, %(amount_minor)s, %(currency)s, %(status)s, %(reason)s, %(withdrawn_minor)s,
-            %(reinstated_minor)s, %(evidence_due_at)s, %(event_at)s)
+    INSERT INTO coinpurse.disputes AS d (id, payment_id, payment_intent_id, amount_minor, currency, status, reason,
+                                         withdrawn_minor, reinstated_minor, evidence_due_at, event_at)
+    VALUES (%(id)s, %(payment_id)s, %(payment_intent_id)s, %(amount_minor)s, %(currency)s, %(status)s, %(reason)s,
+            %(withdrawn_minor)s, %(reinstated_minor)s, %(evidence_due_at)s, %(event_at)s)
     ON CONFLICT (id) DO UPDATE
        SET amount_minor = excluded.amount_minor, status = excluded.status, withdrawn_minor = excluded.withdrawn_minor,
            reinstated_minor = excluded.reinstated_minor, evidence_due_at = excluded.evidence_due_at, updated_at = now()
 """
 DISPUTES = """
-    SELECT id, status, amount_minor, currency, event_at, reason, withdrawn_minor, reinstated_minor, evidence_due_at
+    SELECT id, status, amount_minor, currency, payment_intent_id, event_at, reason, withdrawn_minor,
+           reinstated_minor, evidence_due_at
       FROM coinpurse.disputes WHERE payment_id = %(payment_id)s ORDER BY event_at, id
 """
 SAVE_WARNING = """
@@ -69,10 +71,16 @@ REQUESTS = f"""
     SELECT {REQUEST_COLUMNS} FROM coinpurse.refund_requests WHERE payment_id = %(payment_id)s ORDER BY created_at, id
 """
 REVIEW = "review:"
-REFUSED_REVIEWS = """
-    SELECT count(*) AS refused FROM coinpurse.refund_requests
-     WHERE payment_id = %(payment_id)s AND payment_intent_id = %(intent_id)s AND state = 'refused'
+ENDED_REVIEWS = """
+    SELECT count(*) AS ended FROM coinpurse.refund_requests
+     WHERE payment_id = %(payment_id)s AND payment_intent_id = %(intent_id)s AND state <> 'requested'
        AND starts_with(request_key, %(prefix)s)
+"""
+MADE_AMOUNT = """
+    SELECT amount_minor FROM coinpurse.refund_requests
+     WHERE payment_id = %(payment_id)s AND payment_intent_id = %(intent_id)s AND state = 'made'
+       AND starts_with(request_key, %(prefix)s)
+     ORDER BY created_at DESC, id DESC LIMIT 1
 """
 OPEN_AMOUNT = """
     SELECT coalesce(sum(amount_minor), 0)::bigint AS amount_minor FROM coinpurse.refund_requests
@@ -94,7 +102,7 @@ ANSWERED = f"""
 FAILED = "UPDATE coinpurse.refund_requests SET failures = failures + 1 WHERE id = %(id)s"
 REQUEST = f"SELECT {REQUEST_COLUMNS} FROM coinpurse.refund_requests WHERE id = %(id)s"
 OPEN_REQUESTS = """
-    SELECT id FROM coinpurse.refund_requests WHERE state = 'requested' ORDER BY created_at LIMIT %(limit)s
+    SELECT id FROM coinpurse.refund_requests WHERE state = 'requested' ORDER BY tried_at NULLS FIRST LIMIT %(limit)s
 """
 
 
@@ -111,13 +119,16 @@ def note_look_up(work: UnitOfWork, payment_id: UUID, number: int) -> bool:
     return work.row(NOTE_LOOK_UP, payment_id=payment_id, number=number) is not None
 
 
-def save_refunds(work: UnitOfWork, payment_id: UUID, refunds: Iterable[Refund]) -> None:
-    """Keep refunds as they stand."""
+def save_refunds(
+    work: UnitOfWork, payment_id: UUID, intent_id: str, refunds: Iterable[Refund]
+) -> None:
+    """Keep refunds of a payment intent as they stand."""
     for refund in refunds:
         work.execute(
             SAVE_REFUND,
             id=refund.id,
             payment_id=payment_id,
+            payment_intent_id=intent_id,
             amount_minor=refund.amount_minor,
             currency=refund.currency,
             status=refund.status,
@@ -135,7 +146,7 @@ def refunds_of(work: UnitOfWork, payment_id: UUID) -> list[Refund]:
             status=row.status,
             amount_minor=row.amount_minor,
             currency=row.currency,
-            payment_intent_id=None,
+            payment_intent_id=row.payment_intent_id,
             created_at=row.event_at,
             reason=row.reason,
             failure_reason=row.failure_reason,
@@ -144,13 +155,16 @@ def refunds_of(work: UnitOfWork, payment_id: UUID) -> list[Refund]:
     ]
 
 
-def save_disputes(work: UnitOfWork, payment_id: UUID, disputes: Iterable[Dispute]) -> None:
-    """Keep disputes as they stand."""
+def save_disputes(
+    work: UnitOfWork, payment_id: UUID, intent_id: str, disputes: Iterable[Dispute]
+) -> None:
+    """Keep disputes of a payment intent as they stand."""
     for dispute in disputes:
         work.execute(
             SAVE_DISPUTE,
             id=dispute.id,
             payment_id=payment_id,
+            payment_intent_id=intent_id,
             amount_minor=dispute.amount_minor,
             currency=dispute.currency,
             status=dispute.status,
@@ -170,7 +184,7 @@ def disputes_of(work: UnitOfWork, payment_id: UUID, *, livemode: bool) -> list[D
             status=row.status,
             amount_minor=row.amount_minor,
             currency=row.currency,
-            payment_intent_id=None,
+            payment_intent_id=row.payment_intent_id,
             livemode=livemode,
             created_at=row.event_at,
             reason=row.reason,
@@ -236,10 +250,10 @@ def find_request(work: UnitOfWork, payment_id: UUID, request_key: str) -> Refund
 
 
 def next_review_key(work: UnitOfWork, payment_id: UUID, intent_id: str) -> str:
-    """Return the key of the refund that settles a review: a new one where Stripe has refused the one before."""
-    row = work.row(REFUSED_REVIEWS, payment_id=payment_id, intent_id=intent_id, prefix=REVIEW)
+    """Return the key of the refund that settles a review: a new one where the one before has ended."""
+    row = work.row(ENDED_REVIEWS, payment_id=payment_id, intent_id=intent_id, prefix=REVIEW)
     assert row is not None
-    return f"{REVIEW}{intent_id}:{row.refused}"
+    return f"{REVIEW}{intent_id}:{row.ended}"
 
 
 def get_request(work: UnitOfWork, request_id: UUID) -> RefundRequest:
@@ -278,6 +292,13 @@ def answered(
 def failed(work: UnitOfWork, request_id: UUID) -> None:
     """Count an answer of Stripe's that was a failure."""
     work.execute(FAILED, id=request_id)
+
+
+def made_for_review(work: UnitOfWork, payment_id: UUID, intent_id: str) -> int:
+    """Return what was last refunded of a payment intent to settle a review, in minor units; 0 where nothing was."""
+    row = work.row(MADE_AMOUNT, payment_id=payment_id, intent_id=intent_id, prefix=REVIEW)
+    amount: int = 0 if row is None else row.amount_minor
+    return amount
 
 
 def open_requests(work: UnitOfWork, *, limit: int) -> list[UUID]:

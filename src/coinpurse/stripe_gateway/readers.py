@@ -46,6 +46,7 @@ def read_checkout_session(session: Fields) -> CheckoutSession:
         or session.optional_text("customer_email"),
         created_at=session.optional_moment("created"),
         expires_at=session.optional_moment("expires_at"),
+        integration_identifier=session.optional_text("integration_identifier"),
     )
 
 

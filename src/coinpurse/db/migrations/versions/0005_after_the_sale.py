@@ -48,6 +48,8 @@ ALTER TABLE coinpurse.payment_sessions
     ADD COLUMN refunded_minor     bigint NOT NULL DEFAULT 0 CHECK (refunded_minor >= 0),
     ADD COLUMN disputed_minor     bigint NOT NULL DEFAULT 0 CHECK (disputed_minor >= 0),
     ADD COLUMN fraud_warning_at   timestamptz,
+    ADD COLUMN paid_minor         bigint,
+    ADD COLUMN paid_currency      text,
     ADD COLUMN review_intent_id   text,
     ADD COLUMN review_note        text,
     ADD COLUMN reviewed_at        timestamptz,
@@ -58,15 +60,24 @@ CREATE INDEX payment_sessions_review ON coinpurse.payment_sessions (created_at)
 CREATE INDEX payment_sessions_open ON coinpurse.payment_sessions (created_at) WHERE status = 'pending';
 COMMENT ON COLUMN coinpurse.payment_sessions.refunded_minor IS 'of all refunds that have not failed';
 COMMENT ON COLUMN coinpurse.payment_sessions.disputed_minor IS 'of chargebacks that are open or lost';
+COMMENT ON COLUMN coinpurse.payment_sessions.paid_minor IS 'what Stripe took, where it was not the price';
 COMMENT ON COLUMN coinpurse.payment_sessions.looked_up IS 'number of the latest look-up at Stripe';
 COMMENT ON COLUMN coinpurse.payment_sessions.reviewed_at IS 'when a person settled the review; review_note says how';
 
 -- Numbers look-ups in the order in which they begin.
 CREATE SEQUENCE coinpurse.look_ups;
 
+-- Which installation this is; it tells its own checkouts from those of another one on the same account at Stripe.
+CREATE TABLE coinpurse.installation (
+    single boolean PRIMARY KEY DEFAULT true CHECK (single),
+    id     uuid NOT NULL DEFAULT gen_random_uuid()
+);
+INSERT INTO coinpurse.installation DEFAULT VALUES;
+
 CREATE TABLE coinpurse.refunds (
     id             text PRIMARY KEY,
     payment_id     uuid NOT NULL REFERENCES coinpurse.payment_sessions,
+    payment_intent_id text NOT NULL,
     amount_minor   bigint NOT NULL CHECK (amount_minor >= 0),
     currency       text NOT NULL,
     status         text NOT NULL,
@@ -105,6 +116,7 @@ COMMENT ON TABLE coinpurse.refund_requests IS 'written before Stripe is asked, s
 CREATE TABLE coinpurse.disputes (
     id               text PRIMARY KEY,
     payment_id       uuid NOT NULL REFERENCES coinpurse.payment_sessions,
+    payment_intent_id text NOT NULL,
     amount_minor     bigint NOT NULL CHECK (amount_minor >= 0),
     currency         text NOT NULL,
     status           text NOT NULL,
