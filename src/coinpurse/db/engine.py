@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
 from typing import Any
+from urllib.parse import quote, urlencode
 
 import psycopg
 from psycopg_pool import ConnectionPool, PoolTimeout
@@ -53,9 +54,9 @@ class Database:
     """
 
     def __init__(self, conninfo: str, *, threads: int = 8) -> None:
-        given = psycopg.conninfo.conninfo_to_dict(conninfo)
-        missing = {name: value for name, value in DEFAULTS.items() if name not in given}
-        self.conninfo = psycopg.conninfo.make_conninfo(conninfo, **missing)
+        facts = {**DEFAULTS, **psycopg.conninfo.conninfo_to_dict(conninfo)}
+        # An address, as it was given: hosts hand it on to SQLAlchemy.
+        self.conninfo = f"postgresql:///?{urlencode(facts, quote_via=quote)}"
         self._opening = threading.Lock()
         # Twice the threads: a request may need a second connection while it holds one.
         self._pool: ConnectionPool[_Connection] = ConnectionPool(
