@@ -118,7 +118,7 @@ def test_failover_loses_and_doubles_nothing_that_was_acknowledged(
         eventually(lambda: clients.paid)
         time.sleep(LOAD_SECONDS)
 
-        killed = servers.primary.kill()
+        killed = kill_under_a_spend(servers, eventually)
         for session_id in waiting:
             load.pay(clients, sandbox, session_id)
         time.sleep(max(0.0, killed + DETECTION_SECONDS - time.monotonic()))
@@ -141,7 +141,7 @@ def test_failover_loses_and_doubles_nothing_that_was_acknowledged(
     with psycopg.connect(servers.standby.url, autocommit=True) as connection:
         assert_spends_are_there_once(connection, clients, funds)
         eventually(lambda: all_are_credited(servers, sandbox, clients.paid), seconds=30)
-        assert_purchases_are_there_once(connection, clients, sandbox)
+        assert_purchases_are_there_once(connection, clients, sandbox, store)
     verified = store.run("verify", "--json")
     assert verified.returncode == 0, verified.stdout + verified.stderr
     assert json.loads(verified.stdout)["differences"] == []
@@ -172,6 +172,25 @@ def note_recovery(clients: Load, killed: float, promoted: float) -> None:
     )
     for moment in first.values():
         assert moment - promoted < LONGEST_RECOVERY_SECONDS
+
+
+def kill_under_a_spend(servers: Cluster, eventually: Callable[..., Any]) -> float:
+    """Kill the primary while a spend is surely under way: it waits for its wallet. Returns when it was killed."""
+    blocking = psycopg.connect(servers.primary.url)
+    try:
+        blocking.execute("SELECT FROM coinpurse.wallets FOR NO KEY UPDATE")
+        with psycopg.connect(servers.primary.url, autocommit=True) as watching:
+            eventually(
+                lambda: (
+                    watching.execute(
+                        "SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND application_name = 'coinpurse'"
+                    ).fetchone()
+                    is not None
+                )
+            )
+        return servers.primary.kill()
+    finally:
+        blocking.close()
 
 
 def assert_that_it_hit(clients: Load, killed: float) -> None:
@@ -225,7 +244,7 @@ def sum_of_coins(operations: list[Operation]) -> Counter[str]:
 
 
 def assert_purchases_are_there_once(
-    connection: psycopg.Connection[Any], clients: Load, sandbox: Sandbox
+    connection: psycopg.Connection[Any], clients: Load, sandbox: Sandbox, store: Store
 ) -> None:
     checkouts = [found for found in clients.operations if found.kind == "checkout"]
     rows = connection.execute("SELECT request_key, session_id FROM coinpurse.payment_sessions")
@@ -235,8 +254,17 @@ def assert_purchases_are_there_once(
     ).fetchall()
     assert Counter(credited) == Counter((session_id, CHEST) for session_id in clients.paid)
     # Of an event that we said we have, Stripe would never tell us again.
+    endpoints = requests.get(
+        f"{sandbox.url}/v1/webhook_endpoints",
+        params={"limit": "100"},
+        auth=(store.settings.require_stripe_key(), ""),
+        timeout=30,
+    ).json()["data"]
+    (endpoint,) = [found["id"] for found in endpoints if found["url"].startswith(store.url)]
     deliveries = requests.get(
-        f"{sandbox.url}/_sandbox/deliveries", params={"limit": "10000"}, timeout=30
+        f"{sandbox.url}/_sandbox/deliveries",
+        params={"limit": "10000", "endpoint": endpoint},
+        timeout=30,
     ).json()["deliveries"]
     taken = {found["event"] for found in deliveries if found["status"] == "succeeded"}
     stored = {
