@@ -13,36 +13,8 @@ from tests.simulation.money import check_payments, check_refunds
 from tests.simulation.outcome import Outcome
 from tests.simulation.sandbox import Json, Truth
 
-# A refund with one of these gives no money back; any other, also one that is not known, does.
-NO_REFUND = frozenset({"failed", "canceled"})
-# Disputes that are over; what the bank still has of their money is lost.
-DECIDED = frozenset({"won", "lost", "prevented"})
-SOLD = frozenset({"completed", "partially_refunded", "refunded", "disputed"})
-# The beginnings of the event types that the application acts on.
-REPORTING = (
-    "checkout.session.",
-    "payment_intent.succeeded",
-    "refund.",
-    "charge.refunded",
-    "charge.dispute.",
-)
 ENDS = frozenset({"processed", "ignored", "foreign"})
-# A refund with one of these gives no money back; any other, also one that is not known, does.
-NO_REFUND = frozenset({"failed", "canceled"})
-# Disputes that are over; what the bank still has of their money is lost.
-DECIDED = frozenset({"won", "lost", "prevented"})
-SOLD = frozenset({"completed", "partially_refunded", "refunded", "disputed"})
-# The beginnings of the event types that the application acts on.
-REPORTING = (
-    "checkout.session.",
-    "payment_intent.succeeded",
-    "refund.",
-    "charge.refunded",
-    "charge.dispute.",
-)
-ENDS = frozenset({"processed", "ignored", "foreign"})
-GRANT = "payment_id, taken, frozen, remaining - held - frozen AS free"
-WALLET = "user_id, balance, held, frozen, debt, blocked"
+
 ROW_TYPES = {
     "credit": "grant",
     "spend": "usage",

@@ -10,17 +10,6 @@ from tests.simulation.sandbox import Json, Truth
 
 # A refund with one of these gives no money back; any other, also one that is not known, does.
 NO_REFUND = frozenset({"failed", "canceled"})
-# A refund with one of these gives no money back; any other, also one that is not known, does.
-NO_REFUND = frozenset({"failed", "canceled"})
-# Disputes that are over; what the bank still has of their money is lost.
-DECIDED = frozenset({"won", "lost", "prevented"})
-# A refund with one of these gives no money back; any other, also one that is not known, does.
-NO_REFUND = frozenset({"failed", "canceled"})
-# Disputes that are over; what the bank still has of their money is lost.
-DECIDED = frozenset({"won", "lost", "prevented"})
-SOLD = frozenset({"completed", "partially_refunded", "refunded", "disputed"})
-# A refund with one of these gives no money back; any other, also one that is not known, does.
-NO_REFUND = frozenset({"failed", "canceled"})
 # Disputes that are over; what the bank still has of their money is lost.
 DECIDED = frozenset({"won", "lost", "prevented"})
 SOLD = frozenset({"completed", "partially_refunded", "refunded", "disputed"})

@@ -11,35 +11,6 @@ from psycopg.rows import dict_row
 
 from tests.simulation.sandbox import Json
 
-# A refund with one of these gives no money back; any other, also one that is not known, does.
-NO_REFUND = frozenset({"failed", "canceled"})
-# Disputes that are over; what the bank still has of their money is lost.
-DECIDED = frozenset({"won", "lost", "prevented"})
-SOLD = frozenset({"completed", "partially_refunded", "refunded", "disputed"})
-# The beginnings of the event types that the application acts on.
-REPORTING = (
-    "checkout.session.",
-    "payment_intent.succeeded",
-    "refund.",
-    "charge.refunded",
-    "charge.dispute.",
-)
-ENDS = frozenset({"processed", "ignored", "foreign"})
-GRANT = "payment_id, taken, frozen, remaining - held - frozen AS free"
-# A refund with one of these gives no money back; any other, also one that is not known, does.
-NO_REFUND = frozenset({"failed", "canceled"})
-# Disputes that are over; what the bank still has of their money is lost.
-DECIDED = frozenset({"won", "lost", "prevented"})
-SOLD = frozenset({"completed", "partially_refunded", "refunded", "disputed"})
-# The beginnings of the event types that the application acts on.
-REPORTING = (
-    "checkout.session.",
-    "payment_intent.succeeded",
-    "refund.",
-    "charge.refunded",
-    "charge.dispute.",
-)
-ENDS = frozenset({"processed", "ignored", "foreign"})
 GRANT = "payment_id, taken, frozen, remaining - held - frozen AS free"
 WALLET = "user_id, balance, held, frozen, debt, blocked"
 
