@@ -48,6 +48,19 @@ WRITTEN: dict[str, tuple[str, object]] = {
     "chargeback_policy": ("claw_back", "claw_back"),
     "inquiry_policy": ("ignore", "ignore"),
     "fraud_warning_policy": ("refund", "refund"),
+    "mail_server": ("mail.example.com", "mail.example.com"),
+    "mail_port": ("587", 587),
+    "mail_use_tls": ("true", True),
+    "mail_use_ssl": ("false", False),
+    "mail_username": ("shop", "shop"),
+    "mail_password": (PASSWORD, PASSWORD),
+    "mail_default_sender": ("shop@example.com", "shop@example.com"),
+    "alert_urls": (f"json://u:{PASSWORD}@ops", f"json://u:{PASSWORD}@ops"),
+    "metrics_token": (PASSWORD, PASSWORD),
+    "webhooks_allow_private": ("true", True),
+    "approval_above": ("500", 500),
+    "expiry_notice_days": ("3", 3),
+    "time_zone": ("Asia/Shanghai", "Asia/Shanghai"),
 }
 
 
@@ -56,6 +69,8 @@ def bare_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """No setting of the machine, and no `.env`."""
     for name in WRITTEN:
         monkeypatch.delenv(environment_name(name), raising=False)
+    # A mail server alone is refused; what is read of it alone is asked below.
+    monkeypatch.setenv("MAIL_DEFAULT_SENDER", "shop@example.com")
     monkeypatch.chdir(tmp_path)
 
 

@@ -14,6 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -37,11 +38,24 @@ FORMS = {
 }
 NETWORK_LOCATION = re.compile(r"(?:[\w.-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]*)?")
 # These have no COINPURSE_ prefix, because hosts and other tools know them already.
-SHARED_NAMES = (*FORMS, "stripe_api_base", "database_url", "secret_key")
+SHARED_NAMES = (
+    *FORMS,
+    "stripe_api_base",
+    "database_url",
+    "secret_key",
+    # Flask-Mail's own names.
+    "mail_server",
+    "mail_port",
+    "mail_use_tls",
+    "mail_use_ssl",
+    "mail_username",
+    "mail_password",
+    "mail_default_sender",
+)
 
 
-def _shared(name: str) -> Any:
-    return Field(default=None, validation_alias=name)
+def _shared(name: str, default: object = None, **limits: Any) -> Any:
+    return Field(default=default, validation_alias=name, **limits)
 
 
 class Settings(BaseSettings):
@@ -61,6 +75,13 @@ class Settings(BaseSettings):
     chargeback_policy: what an open chargeback does to the coins that are left.
     inquiry_policy: the same for a bank's question before a chargeback; no money has moved.
     fraud_warning_policy: what a warning by an issuer does besides flagging the payment.
+    mail_server: where mail is handed in by SMTP; None sends none. The other mail_… settings are Flask-Mail's.
+    alert_urls: whom apprise tells of trouble, one address or several with commas; they may hold passwords.
+    metrics_token: what `/metrics` asks for from anywhere but this machine; None for this machine alone.
+    webhooks_allow_private: whether outgoing webhooks may go to addresses inside private networks.
+    approval_above: coins of an adjustment by hand above which a second person must agree.
+    expiry_notice_days: how long before coins expire their owner hears of it; 0 for never.
+    time_zone: whose midnight divides the days of the back office.
     """
 
     model_config = SettingsConfigDict(
@@ -93,6 +114,19 @@ class Settings(BaseSettings):
     chargeback_policy: Literal["freeze", "claw_back"] = "freeze"
     inquiry_policy: Literal["freeze", "ignore"] = "freeze"
     fraud_warning_policy: Literal["flag", "refund"] = "flag"
+    mail_server: str | None = _shared("mail_server")
+    mail_port: int = _shared("mail_port", 25, ge=1, le=65535)
+    mail_use_tls: bool = _shared("mail_use_tls", False)
+    mail_use_ssl: bool = _shared("mail_use_ssl", False)
+    mail_username: str | None = _shared("mail_username")
+    mail_password: SecretStr | None = _shared("mail_password")
+    mail_default_sender: str | None = _shared("mail_default_sender")
+    alert_urls: SecretStr | None = None
+    metrics_token: SecretStr | None = Field(default=None, min_length=16)
+    webhooks_allow_private: bool = False
+    approval_above: int = Field(default=10_000, ge=0)
+    expiry_notice_days: int = Field(default=7, ge=0, le=365)
+    time_zone: str = "UTC"
 
     def __init__(self, **values: Any) -> None:
         try:
@@ -130,6 +164,25 @@ class Settings(BaseSettings):
         if origin_of(value) != value.lower():
             raise ValueError("write the public origin alone, such as https://coins.example.com")
         return value.lower()
+
+    @field_validator("time_zone")
+    @classmethod
+    def _time_zone(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (ZoneInfoNotFoundError, ValueError):
+            raise ValueError("write a time zone's name, such as Europe/Paris or UTC") from None
+        return value
+
+    @model_validator(mode="after")
+    def _mail_is_whole(self) -> Self:
+        if self.mail_server and not self.mail_default_sender:
+            raise ValueError(
+                "MAIL_DEFAULT_SENDER is not set; with MAIL_SERVER, give the address that mail comes from"
+            )
+        if self.mail_use_tls and self.mail_use_ssl:
+            raise ValueError("MAIL_USE_TLS and MAIL_USE_SSL exclude each other; set one of them")
+        return self
 
     @field_validator("redirect_origins", mode="before")
     @classmethod
