@@ -16,6 +16,7 @@ from coinpurse.errors import ConfigurationError
 from coinpurse.inbox import Inbox
 from coinpurse.ledger import SpendOrder
 from coinpurse.ledger.group_commit import GroupCommit
+from coinpurse.monitoring import Monitoring
 from coinpurse.operations import WalletOperations
 from coinpurse.payment_operations import PaymentOperations
 from coinpurse.purchases import Purchases
@@ -102,6 +103,11 @@ class Services:
     def reviews(self) -> Reviews:
         """Payments that a person must settle."""
         return Reviews(self.database, self.after_sales, self.refunds, self.settings.spend_order)
+
+    @cached_property
+    def monitoring(self) -> Monitoring:
+        """How the store stands."""
+        return Monitoring(self.database)
 
     @cached_property
     def reconciliation(self) -> Reconciliation:
@@ -200,6 +206,11 @@ class Coinpurse(WalletOperations, PaymentOperations):
     def inbox(self) -> Inbox:
         """Stripe's events: receive, replay, list."""
         return self.services.inbox
+
+    @property
+    def monitoring(self) -> Monitoring:
+        """How the store stands: its states, and the conditions that a person should hear of."""
+        return self.services.monitoring
 
     def require_ready(self) -> None:
         """Raise ConfigurationError, with the mend, unless the database can be reached and is migrated."""

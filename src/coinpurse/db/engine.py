@@ -109,6 +109,19 @@ class Database:
         with self._lent() as connection:
             yield connection
 
+    @contextmanager
+    def read_aside(self, *, seconds: int) -> Iterator[UnitOfWork]:
+        """Read on a connection outside of the pool, which may be used up. Gives up soon, and cannot write.
+
+        seconds: how long connecting, and each statement, may take. Raises psycopg.OperationalError.
+        """
+        with psycopg.connect(
+            self.conninfo, application_name="coinpurse", connect_timeout=seconds
+        ) as connection:
+            connection.read_only = True
+            connection.execute(f"SET LOCAL statement_timeout = '{seconds}s'")
+            yield UnitOfWork(connection)
+
     def close(self) -> None:
         """Close the connections that are not in use."""
         self._pool.close()
