@@ -170,6 +170,24 @@ class ReconciliationRunning(DomainError):
     code = "reconciliation_running"
 
 
+class LastOwner(DomainError):
+    """Nobody would be left who may give roles. Facts: `user_id`."""
+
+    code = "last_owner"
+
+
+class SecondPersonNeeded(DomainError):
+    """Who asked for an adjustment must not decide it. Facts: `adjustment_id`."""
+
+    code = "second_person_needed"
+
+
+class AlreadyDecided(DomainError):
+    """The adjustment waits for no decision any more. Facts: `adjustment_id`, `state`."""
+
+    code = "already_decided"
+
+
 class InvalidEmail(DomainError):
     """A text that is not an e-mail address."""
 

@@ -10,6 +10,7 @@ from flask import Flask, current_app, has_app_context
 
 from coinpurse import jobs
 from coinpurse.api_keys import ApiKeys
+from coinpurse.back_office import BackOffice
 from coinpurse.catalog import Catalog, load_catalog
 from coinpurse.db import CommitWatcher, Database, UnitOfWork, require_migrated
 from coinpurse.errors import ConfigurationError
@@ -110,6 +111,16 @@ class Services:
         return Monitoring(self.database)
 
     @cached_property
+    def back_office(self) -> BackOffice:
+        """Staff, audit log, adjustments, lists and figures."""
+        return BackOffice(
+            self.database,
+            spend_order=self.settings.spend_order,
+            approval_above=self.settings.approval_above,
+            time_zone=self.settings.time_zone,
+        )
+
+    @cached_property
     def reconciliation(self) -> Reconciliation:
         """Stripe against our books."""
         return Reconciliation(
@@ -201,6 +212,11 @@ class Coinpurse(WalletOperations, PaymentOperations):
     def api_keys(self) -> ApiKeys:
         """The keys with which other backends call the service API."""
         return self.services.api_keys
+
+    @property
+    def back_office(self) -> BackOffice:
+        """What the operator's people see and do."""
+        return self.services.back_office
 
     @property
     def inbox(self) -> Inbox:

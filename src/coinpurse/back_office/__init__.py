@@ -1,5 +1,6 @@
 """The back office: who may do what, what was done, lists and figures of everything."""
 
+from coinpurse.back_office.audit import record
 from coinpurse.back_office.listing import (
     Column,
     Filter,
@@ -33,6 +34,7 @@ from coinpurse.back_office.rules import (
     may,
     require_role,
 )
+from coinpurse.back_office.service import BackOffice
 
 __all__ = [
     "ADJUSTMENT_STATES",
@@ -44,6 +46,7 @@ __all__ = [
     "AdjustmentDecision",
     "AdjustmentPreview",
     "AuditEntry",
+    "BackOffice",
     "Column",
     "DayFigures",
     "Filter",
@@ -63,5 +66,6 @@ __all__ = [
     "dashboard_url",
     "may",
     "read_query",
+    "record",
     "require_role",
 ]

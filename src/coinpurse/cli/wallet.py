@@ -90,7 +90,7 @@ def adjust(
     row = purse.adjust(
         _known_user(purse, user_id),
         coins,
-        key=key or f"adjustment:{secrets.token_hex(16)}",
+        key=key or f"by-hand:{secrets.token_hex(16)}",
         reason=reason,
         actor=actor,
     )

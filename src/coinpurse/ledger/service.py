@@ -216,7 +216,9 @@ def adjust(
             spend_order=spend_order,
         )
     values = {
-        **_spend_values(Spend(user_id, -coins, key, reason)),
+        # Its own callers have looked at the key; it may be one of the store's own.
+        **_spend_values(Spend(user_id, -coins, "by hand", reason)),
+        "key": require_key(key),
         "digest": digest("adjust", coins),
     }
     row = store.call(work, store.SPEND, **values, type="adjustment", actor=actor)

@@ -71,6 +71,11 @@ ANSWERS = {
         ("asked_minor", "left_minor", "currency"),
     ),
     "not_in_review": Answer(409, _("This payment does not wait for this decision.")),
+    "last_owner": Answer(409, _("Somebody must stay an owner. Make somebody else an owner first.")),
+    "second_person_needed": Answer(
+        403, _("Somebody other than who asked for this adjustment must decide.")
+    ),
+    "already_decided": Answer(409, _("This adjustment does not wait for a decision any more.")),
     "reconciliation_running": Answer(409, _("A comparison with Stripe is under way already.")),
     "checkout_failed": Answer(502, "Failed to create checkout session"),
     "stripe_unavailable": Answer(

@@ -1,0 +1,173 @@
+"""The back office as one object: staff, audit log, adjustments, lists, figures."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from uuid import UUID
+
+import structlog
+
+from coinpurse.back_office.adjustments import Adjustments
+from coinpurse.back_office.audit import record
+from coinpurse.back_office.rules import (
+    Adjustment,
+    AdjustmentDecision,
+    AdjustmentPreview,
+    AuditEntry,
+    Role,
+    Staff,
+    require_role,
+)
+from coinpurse.back_office.store import audit as audit_store
+from coinpurse.back_office.store import staff as staff_store
+from coinpurse.db import Database, UnitOfWork
+from coinpurse.errors import LastOwner, NotFound
+from coinpurse.ledger import SpendOrder
+from coinpurse.ledger.rules import require_key
+
+log = structlog.get_logger()
+
+
+class BackOffice:
+    """The use cases. approval_above: coins of an adjustment above which a second person must agree.
+
+    time_zone: whose midnight divides the days.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        *,
+        spend_order: SpendOrder,
+        approval_above: int,
+        time_zone: str,
+    ) -> None:
+        self._database = database
+        self._time_zone = time_zone
+        self._adjustments = Adjustments(
+            database, spend_order=spend_order, approval_above=approval_above
+        )
+
+    def role_of(self, user_id: str) -> Role | None:
+        """Return somebody's role; None for whoever is not on the staff."""
+        with self._database.single_statement() as work:
+            found = staff_store.find(work, user_id)
+        return found.role if found else None
+
+    def staff(self) -> Sequence[Staff]:
+        """Return the staff, oldest first."""
+        with self._database.unit_of_work() as work:
+            return staff_store.list_all(work)
+
+    def grant_role(self, user_id: str, role: str, *, actor: str) -> Staff:
+        """Give somebody a role, in place of the one before. Safe to repeat.
+
+        Raises InvalidRequest, and LastOwner where nobody would be left to give roles.
+        """
+        require_key(user_id, field="user_id")
+        wanted = require_role(role)
+        with self._database.unit_of_work() as work:
+            staff_store.lock(work)
+            before = staff_store.find(work, user_id)
+            if before is not None and before.role == wanted:
+                return before
+            if before is not None:
+                _require_owner_left(work, before)
+            granted = staff_store.save(work, user_id, wanted, actor=actor)
+            facts = {"role": wanted, "before": before and before.role}
+            _record_staff(work, actor, "staff.granted", user_id, facts)
+        log.info("staff.granted", user_id=user_id, role=wanted)
+        return granted
+
+    def revoke_role(self, user_id: str, *, actor: str) -> Staff:
+        """Take somebody off the staff and return what they were. Raises NotFound and LastOwner."""
+        with self._database.unit_of_work() as work:
+            staff_store.lock(work)
+            before = staff_store.find(work, user_id)
+            if before is None:
+                raise NotFound("member of the staff", user_id)
+            _require_owner_left(work, before)
+            staff_store.delete(work, user_id)
+            _record_staff(work, actor, "staff.revoked", user_id, {"before": before.role})
+        log.info("staff.revoked", user_id=user_id)
+        return before
+
+    def record(
+        self,
+        *,
+        actor: str,
+        action: str,
+        subject_kind: str,
+        subject_id: str,
+        reason: str = "",
+        facts: Mapping[str, object] | None = None,
+    ) -> AuditEntry:
+        """Write what somebody is about to do, in a transaction of its own: before a call to Stripe.
+
+        Inside a transaction use `back_office.record`.
+        """
+        with self._database.unit_of_work() as work:
+            return record(
+                work,
+                actor=actor,
+                action=action,
+                subject_kind=subject_kind,
+                subject_id=subject_id,
+                reason=reason,
+                facts=facts,
+            )
+
+    def audit_about(self, subject_kind: str, subject_id: str) -> Sequence[AuditEntry]:
+        """Return what was done to one thing, oldest first."""
+        with self._database.unit_of_work() as work:
+            return audit_store.about(work, subject_kind, subject_id)
+
+    def names(self, user_ids: Collection[str]) -> Mapping[str, str]:
+        """Return the e-mail addresses of those who have an account of ours; a host's users have none."""
+        ids = [id_ for id_ in map(_read_uuid, set(user_ids)) if id_ is not None]
+        if not ids:
+            return {}
+        with self._database.unit_of_work() as work:
+            return staff_store.emails(work, ids)
+
+    def preview_adjustment(self, user_id: str, coins: int) -> AdjustmentPreview:
+        """Tell what an adjustment would do, and do nothing."""
+        return self._adjustments.preview(user_id, coins)
+
+    def request_adjustment(
+        self, user_id: str, coins: int, *, reason: str, actor: str, key: str
+    ) -> Adjustment:
+        """Ask for a correction by hand; a small one is applied at once. See `Adjustments.request`."""
+        return self._adjustments.request(user_id, coins, reason=reason, actor=actor, key=key)
+
+    def decide_adjustment(
+        self, id_: UUID, decision: AdjustmentDecision, *, actor: str
+    ) -> Adjustment:
+        """Apply what was asked for, or refuse it, as a second person. See `Adjustments.decide`."""
+        return self._adjustments.decide(id_, decision, actor=actor)
+
+    def withdraw_adjustment(self, id_: UUID, *, actor: str) -> Adjustment:
+        """Take back one's own request while it waits."""
+        return self._adjustments.withdraw(id_, actor=actor)
+
+    def find_adjustment(self, id_: UUID) -> Adjustment | None:
+        """Return an adjustment that was asked for."""
+        return self._adjustments.find(id_)
+
+
+def _require_owner_left(work: UnitOfWork, member: Staff) -> None:
+    if member.role == "owner" and not staff_store.has_other_owner(work, member.user_id):
+        raise LastOwner("Somebody must stay an owner.", user_id=member.user_id)
+
+
+def _record_staff(
+    work: UnitOfWork, actor: str, action: str, user_id: str, facts: Mapping[str, object]
+) -> None:
+    record(work, actor=actor, action=action, subject_kind="staff", subject_id=user_id, facts=facts)
+
+
+def _read_uuid(text: str) -> UUID | None:
+    try:
+        return UUID(text)
+    except ValueError:
+        return None

@@ -1,0 +1,1 @@
+"""All SQL of the back office, a module to a topic."""
