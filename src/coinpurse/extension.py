@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import cached_property
 
@@ -18,6 +18,7 @@ from coinpurse.inbox import Inbox
 from coinpurse.ledger import SpendOrder
 from coinpurse.ledger.group_commit import GroupCommit
 from coinpurse.monitoring import Monitoring
+from coinpurse.notifications import Channel, Notifications
 from coinpurse.operations import WalletOperations
 from coinpurse.payment_operations import PaymentOperations
 from coinpurse.purchases import Purchases
@@ -119,6 +120,16 @@ class Services:
             approval_above=self.settings.approval_above,
             time_zone=self.settings.time_zone,
         )
+
+    @cached_property
+    def channels(self) -> Mapping[str, Channel]:
+        """The ways to tell others that the operator has set up."""
+        return {}
+
+    @cached_property
+    def notifications(self) -> Notifications:
+        """What was announced, on its way to others."""
+        return Notifications(self.database, self.channels)
 
     @cached_property
     def reconciliation(self) -> Reconciliation:
@@ -227,6 +238,11 @@ class Coinpurse(WalletOperations, PaymentOperations):
     def monitoring(self) -> Monitoring:
         """How the store stands: its states, and the conditions that a person should hear of."""
         return self.services.monitoring
+
+    @property
+    def notifications(self) -> Notifications:
+        """What was announced and its deliveries: list, replay."""
+        return self.services.notifications
 
     def require_ready(self) -> None:
         """Raise ConfigurationError, with the mend, unless the database can be reached and is migrated."""

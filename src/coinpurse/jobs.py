@@ -17,6 +17,7 @@ from coinpurse import ledger
 from coinpurse.db import Database, UnitOfWork
 from coinpurse.db.migrate import SCHEMA
 from coinpurse.errors import GatewayError, ReconciliationRunning
+from coinpurse.notifications import courier
 
 if TYPE_CHECKING:
     from coinpurse.extension import Coinpurse
@@ -136,7 +137,7 @@ async def run_worker(purse: Coinpurse, *, concurrency: int) -> None:
     Ends also when the database goes away, sometimes without an error: whoever calls it begins anew.
     """
     app = application(purse.database.conninfo)
-    async with app.open_async():
+    async with app.open_async(), courier.at_work(purse.notifications):
         await app.run_worker_async(
             concurrency=concurrency,
             additional_context={"purse": purse},

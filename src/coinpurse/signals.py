@@ -7,9 +7,12 @@ disturb the others: the work is done.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import structlog
 from blinker import NamedSignal, Namespace
 
+from coinpurse import outbox
 from coinpurse.db import UnitOfWork
 
 _signals = Namespace()
@@ -43,3 +46,13 @@ def send_after_commit(
                 log.exception("signal.receiver_failed", signal=signal.name)
 
     work.after_commit(send, transaction_id=transaction_id)
+
+
+def alert_operator(
+    work: UnitOfWork, event: str, *, cause: str, facts: Mapping[str, object]
+) -> None:
+    """Tell whoever runs the store of trouble, once for each cause, if this work commits."""
+    outbox.announce(
+        work, "operator.alert", cause=f"{event}:{cause}", facts={**facts, "event": event}
+    )
+    send_after_commit(work, operator_alerted, event=event, facts=facts)

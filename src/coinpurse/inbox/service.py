@@ -11,7 +11,13 @@ import structlog
 
 from coinpurse import signals
 from coinpurse.db import Database, UnitOfWork
-from coinpurse.errors import CoinpurseError, InvalidRequest, NotFound, RetryLater
+from coinpurse.errors import (
+    CoinpurseError,
+    InvalidRequest,
+    LedgerInvariantBroken,
+    NotFound,
+    RetryLater,
+)
 from coinpurse.inbox import store
 from coinpurse.inbox.rules import (
     AFTER_SALE_TYPES,
@@ -223,11 +229,13 @@ class Inbox:
             "attempts": stored.attempts + 1,
             "error": type(error).__name__,
         }
+        if isinstance(error, LedgerInvariantBroken):
+            signals.alert_operator(work, "ledger.broken", cause=stored.id, facts=facts)
         if at is None:
             # Its coins, if it is about any, wait for a person: replay it once the cause is mended.
             log.critical("event.dead", **facts)
-            signals.send_after_commit(
-                work, signals.operator_alerted, event="event.dead", facts=facts
+            signals.alert_operator(
+                work, "event.dead", cause=f"{stored.id}:{failed.attempts}", facts=facts
             )
             return failed
         self._schedule_retry(work, stored.id, at)

@@ -1,12 +1,19 @@
 """Selling a pack: from the buyer's click to the coins in the wallet."""
 
-from coinpurse.purchases.rules import STATUSES, Payment, report_of_intent, report_of_session
+from coinpurse.purchases.rules import (
+    STATUSES,
+    Payment,
+    facts_of,
+    report_of_intent,
+    report_of_session,
+)
 from coinpurse.purchases.service import (
     Fulfilment,
     PaymentStatus,
     Purchases,
     StartedCheckout,
     all_payments,
+    announce_review,
     credit,
     find_by_intent,
     find_payment,
@@ -24,7 +31,9 @@ __all__ = [
     "Purchases",
     "StartedCheckout",
     "all_payments",
+    "announce_review",
     "credit",
+    "facts_of",
     "find_by_intent",
     "find_payment",
     "fulfil",

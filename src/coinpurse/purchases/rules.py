@@ -71,6 +71,7 @@ class Payment:
     review_intent_id: the payment intent that it is about. paid_minor, paid_currency: what Stripe took for it, where
     that was not the price. settling_at: since when a delayed method is under way.
     refunded_minor: of all refunds that have not failed. disputed_minor: of chargebacks that are open or lost.
+    buyer_email: what the buyer gave to Stripe. locale: the buyer's language tag when the checkout began.
     """
 
     id: UUID
@@ -105,6 +106,8 @@ class Payment:
     transaction_id: int | None
     created_at: datetime
     updated_at: datetime
+    buyer_email: str | None = None
+    locale: str | None = None
 
     @property
     def paid(self) -> Money:
@@ -139,7 +142,7 @@ class Report:
     """What a source said about one payment.
 
     payment_id: from the metadata; text, because others may write anything there.
-    user_id: from the metadata; None where the source carries none.
+    user_id: from the metadata; None where the source carries none. buyer_email: only checkout sessions have it.
     """
 
     signal: Signal
@@ -152,6 +155,7 @@ class Report:
     livemode: bool
     decline_code: str | None = None
     decline_message: str | None = None
+    buyer_email: str | None = None
 
 
 def report_of_session(session: CheckoutSession, *, settlement_failed: bool = False) -> Report:
@@ -168,6 +172,7 @@ def report_of_session(session: CheckoutSession, *, settlement_failed: bool = Fal
         amount_minor=session.amount_minor,
         currency=session.currency,
         livemode=session.livemode,
+        buyer_email=session.customer_email,
     )
 
 
@@ -185,6 +190,23 @@ def report_of_intent(intent: PaymentIntent) -> Report:
         decline_code=intent.decline_code,
         decline_message=intent.decline_message,
     )
+
+
+def facts_of(payment: Payment) -> dict[str, object]:
+    """What announcements tell of a payment: complete in itself, and nothing about the buyer but our user id."""
+    return {
+        "payment_id": str(payment.id),
+        "session_id": payment.session_id,
+        "user_id": payment.user_id,
+        "pack": payment.pack_sku,
+        "coins": payment.coins,
+        "bonus": payment.bonus,
+        "total_coins": payment.total_coins,
+        "amount_minor": payment.paid.amount_minor,
+        "currency": payment.paid.currency,
+        "status": payment.status,
+        "livemode": payment.livemode,
+    }
 
 
 def objection(payment: Payment, report: Report) -> str | None:

@@ -10,7 +10,7 @@ from uuid import UUID
 
 import structlog
 
-from coinpurse import ledger, signals
+from coinpurse import ledger, outbox, signals
 from coinpurse.catalog import Pack
 from coinpurse.db import Database, UnitOfWork
 from coinpurse.db.identifiers import new_id
@@ -33,6 +33,7 @@ from coinpurse.purchases.rules import (
     Payment,
     Report,
     Signal,
+    facts_of,
     next_status,
     objection,
     report_of_session,
@@ -97,11 +98,13 @@ class Purchases:
         cancel_url: str,
         request_key: str | None = None,
         locale: str | None = None,
+        buyer_locale: str | None = None,
     ) -> StartedCheckout:
         """Write our row, open a checkout session at Stripe and note it on the row.
 
         request_key: the caller's; the same key and content return the same session.
-        locale: the language of Stripe's page; None lets Stripe choose.
+        locale: the language of Stripe's page; None lets Stripe choose. buyer_locale: the tag of the buyer's own, for
+        what we write to them later; by default the one of Stripe's page.
         Raises CheckoutFailed (the row ends failed) and IdempotencyConflict.
         """
         if len(require_key(user_id, field="user_id")) > LONGEST_REFERENCE:
@@ -130,6 +133,7 @@ class Purchases:
                 request_key=request_key,
                 request_digest=digest,
                 stripe_parameters=parameters,
+                locale=buyer_locale or locale,
             )
             if payment is None:
                 assert request_key is not None
@@ -262,6 +266,7 @@ def fulfil(
         session_id=payment.session_id or report.session_id,
         payment_intent_id=(payment.completed_at is None and report.payment_intent_id)
         or payment.payment_intent_id,
+        buyer_email=payment.buyer_email or report.buyer_email,
     )
     transaction = None
     if report.signal in (Signal.PAID, Signal.FREE):
@@ -279,6 +284,9 @@ def fulfil(
         changed = _still_unpaid(changed, report)
     if changed != payment:
         store.save(work, changed)
+        announce_review(work, payment, changed)
+        if (payment.status, changed.status) == ("pending", "failed"):
+            _announce(work, "payment.failed", changed, cause=str(payment.id))
     return Fulfilment(changed, transaction, created=transaction is not None and transaction.created)
 
 
@@ -301,7 +309,32 @@ def credit(
         signals.send_after_commit(
             work, signals.payment_completed, transaction_id=transaction.id, payment=credited
         )
+        _announce(work, "payment.completed", credited, cause=str(payment.id))
     return transaction, credited
+
+
+def announce_review(work: UnitOfWork, before: Payment, now: Payment) -> None:
+    """Tell that a payment has come to need a person, or needs one for a new reason."""
+    reason, intent_id = now.review_reason, now.review_intent_id
+    asked_before = before.is_in_review and (before.review_reason, before.review_intent_id)
+    if now.is_in_review and asked_before != (reason, intent_id):
+        # A review may be asked for again, for the same reason, after one was settled.
+        settled = before.reviewed_at.isoformat() if before.reviewed_at else ""
+        cause = f"{now.id}:{intent_id}:{reason}:{settled}"
+        _announce(work, "payment.in_review", now, cause=cause, reason=reason)
+
+
+def _announce(
+    work: UnitOfWork, type_: str, payment: Payment, *, cause: str, **facts: object
+) -> None:
+    outbox.announce(
+        work,
+        type_,
+        cause=cause,
+        user_id=payment.user_id,
+        payment_id=payment.id,
+        facts={**facts_of(payment), **facts},
+    )
 
 
 def _find_locked(work: UnitOfWork, report: Report) -> Payment | None:

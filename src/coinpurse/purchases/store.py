@@ -22,9 +22,9 @@ COLUMNS = ", ".join(
 )
 INSERT = f"""
     INSERT INTO coinpurse.payment_sessions (id, user_id, pack_sku, coins, bonus, amount_minor, currency, livemode,
-                                            request_key, request_digest, stripe_parameters)
+                                            request_key, request_digest, stripe_parameters, locale)
     VALUES (%(id)s, %(user_id)s, %(pack_sku)s, %(coins)s, %(bonus)s, %(amount_minor)s, %(currency)s, %(livemode)s,
-            %(request_key)s, %(request_digest)s, %(stripe_parameters)s)
+            %(request_key)s, %(request_digest)s, %(stripe_parameters)s, %(locale)s)
     ON CONFLICT (user_id, request_key) DO NOTHING
     RETURNING {COLUMNS}
 """
@@ -92,7 +92,7 @@ CHANGED = """
            paid_minor = %(paid_minor)s, paid_currency = %(paid_currency)s,
            review_intent_id = %(review_intent_id)s, review_note = %(review_note)s, reviewed_at = %(reviewed_at)s,
            refunded_minor = %(refunded_minor)s, disputed_minor = %(disputed_minor)s,
-           fraud_warning_at = %(fraud_warning_at)s,
+           fraud_warning_at = %(fraud_warning_at)s, buyer_email = %(buyer_email)s,
            completed_at = %(completed_at)s, transaction_id = %(transaction_id)s, updated_at = now()
      WHERE id = %(id)s
 """
@@ -121,6 +121,7 @@ def insert(
     request_key: str | None,
     request_digest: bytes,
     stripe_parameters: dict[str, object],
+    locale: str | None = None,
 ) -> Payment | None:
     """Write the row of a new checkout. None where the user has used the request key before."""
     row = work.row(
@@ -136,6 +137,7 @@ def insert(
         request_key=request_key,
         request_digest=request_digest,
         stripe_parameters=json.dumps(stripe_parameters),
+        locale=locale,
     )
     return row and _payment(row)
 
@@ -254,6 +256,7 @@ def save(work: UnitOfWork, payment: Payment) -> None:
         refunded_minor=payment.refunded_minor,
         disputed_minor=payment.disputed_minor,
         fraud_warning_at=payment.fraud_warning_at,
+        buyer_email=payment.buyer_email,
         completed_at=payment.completed_at,
         transaction_id=payment.transaction_id,
     )

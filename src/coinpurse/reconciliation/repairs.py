@@ -6,6 +6,7 @@ A finding is written in the transaction of its repair, so that an interrupted ru
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 
 from coinpurse.db import UnitOfWork
@@ -18,7 +19,13 @@ from coinpurse.ports import (
     FraudWarning,
     Refund,
 )
-from coinpurse.purchases import Payment, fulfil, report_of_intent, report_of_session
+from coinpurse.purchases import (
+    Payment,
+    announce_review,
+    fulfil,
+    report_of_intent,
+    report_of_session,
+)
 from coinpurse.purchases import store as payments
 from coinpurse.purchases.rules import Report, Signal
 from coinpurse.reconciliation import store
@@ -96,7 +103,7 @@ def rebuild(books: Books, session: CheckoutSession) -> None:
         if books.run.repairing:
             sku = find_sku(books.catalog, lost, session)
             odd = "its row was lost, and no pack in the catalog is what was sold"
-            payments.rebuild(
+            rebuilt = payments.rebuild(
                 work,
                 id=lost.id,
                 session_id=session.id,
@@ -114,6 +121,8 @@ def rebuild(books: Books, session: CheckoutSession) -> None:
             if sku:
                 changed = fulfil(work, report, spend_order=books.spend_order).payment
                 repaired = changed is not None and not changed.is_in_review
+            elif rebuilt is not None:
+                announce_review(work, replace(rebuilt, review_reason=None), rebuilt)
         books.note(
             work, "payment_missing", session.id, detail, payment_id=lost.id, repaired=repaired
         )

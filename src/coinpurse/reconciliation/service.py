@@ -159,7 +159,7 @@ class Reconciliation:
             log.info("reconciliation.finished", **facts)
             if report.left and not report.dry_run:
                 log.error("reconciliation.drift", **facts)
-                signals.send_after_commit(
-                    work, signals.operator_alerted, event="reconciliation.drift", facts=facts
+                signals.alert_operator(
+                    work, "reconciliation.drift", cause=str(report.id), facts=facts
                 )
             return report

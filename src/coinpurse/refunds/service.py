@@ -13,13 +13,15 @@ from uuid import UUID
 
 import structlog
 
-from coinpurse import ledger, signals
+from coinpurse import ledger, outbox, signals
 from coinpurse.db import Database, UnitOfWork
 from coinpurse.db.identifiers import new_id
-from coinpurse.ledger import SpendOrder
+from coinpurse.ledger import SpendOrder, Transaction
 from coinpurse.ports import AfterSale, Dispute, PaymentIntent, Refund, StripeGateway
 from coinpurse.purchases import (
     Payment,
+    announce_review,
+    facts_of,
     find_by_intent,
     fulfil,
     lock_payment,
@@ -123,8 +125,9 @@ class AfterSales:
         refunds = store.refunds_of(work, payment.id)
         disputes = store.disputes_of(work, payment.id, livemode=payment.livemode)
         claim = claim_of(payment, refunds, disputes, self._policies)
+        posted = None
         if payment.is_credited:
-            ledger.claim(
+            posted = ledger.claim(
                 work,
                 payment.user_id,
                 payment.id,
@@ -146,6 +149,7 @@ class AfterSales:
         settled = _watch_settled_review(work, settled, payment.payment_intent_id, refunds)
         if settled != payment:
             save_payment(work, settled)
+            announce_review(work, payment, settled)
             log.info(
                 "payment.settled",
                 payment_id=str(payment.id),
@@ -157,6 +161,7 @@ class AfterSales:
             )
         if settled.refunded_minor > payment.refunded_minor:
             signals.send_after_commit(work, signals.payment_refunded, payment=settled)
+            _announce_refund(work, payment, settled, refunds, posted)
         return settled
 
     def _take_in(self, work: UnitOfWork, payment: Payment, found: AfterSale) -> Payment:
@@ -246,8 +251,54 @@ def _take_in_second(work: UnitOfWork, payment: Payment, look_up: LookUp) -> Paym
     watched = _watch_settled_review(work, payment, look_up.payment_intent_id, refunds)
     if watched != payment:
         save_payment(work, watched)
+        announce_review(work, payment, watched)
     _tell_of_disputes(work, watched, before, look_up.found.disputes)
     return watched
+
+
+def _announce_refund(
+    work: UnitOfWork,
+    before: Payment,
+    now: Payment,
+    refunds: Sequence[Refund],
+    posted: Transaction | None,
+) -> None:
+    """Tell that more money goes back. A refund that failed and is made anew comes to the same sum, and is news."""
+    latest = [refund.id for refund in refunds if refund.status not in RETURNED][-1]
+    outbox.announce(
+        work,
+        "payment.refunded",
+        cause=f"{now.id}:{now.refunded_minor}:{latest}",
+        user_id=now.user_id,
+        payment_id=now.id,
+        facts={
+            **facts_of(now),
+            "refunded_minor": now.refunded_minor,
+            "refunded_now_minor": now.refunded_minor - before.refunded_minor,
+            "coins_taken": max(-posted.coins, 0) if posted else 0,
+            "coins_owed": max(posted.debt, 0) if posted else 0,
+        },
+    )
+
+
+def _announce_dispute(
+    work: UnitOfWork, type_: str, payment: Payment, dispute: Dispute, cause: str
+) -> None:
+    outbox.announce(
+        work,
+        type_,
+        cause=cause,
+        user_id=payment.user_id,
+        payment_id=payment.id,
+        facts={
+            **facts_of(payment),
+            "dispute_id": dispute.id,
+            "dispute_status": dispute.status,
+            "dispute_reason": dispute.reason,
+            "disputed_minor": dispute.amount_minor,
+            "evidence_due_at": dispute.evidence_due_at and dispute.evidence_due_at.isoformat(),
+        },
+    )
 
 
 def _tell_of_disputes(
@@ -267,7 +318,11 @@ def _tell_of_disputes(
             signals.send_after_commit(
                 work, signals.dispute_opened, payment=payment, dispute=dispute
             )
+            _announce_dispute(work, "dispute.opened", payment, dispute, dispute.id)
         if standing_of(dispute.status) in ends and known.get(dispute.id) not in ends:
             signals.send_after_commit(
                 work, signals.dispute_closed, payment=payment, dispute=dispute
             )
+            # An ended one may be taken up again, and end again.
+            cause = f"{dispute.id}:{dispute.status}"
+            _announce_dispute(work, "dispute.closed", payment, dispute, cause)

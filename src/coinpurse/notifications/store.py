@@ -1,0 +1,167 @@
+"""The SQL of deliveries."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import fields
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from coinpurse.db import UnitOfWork
+from coinpurse.notifications.rules import Attempt, Delivery, Outcome
+from coinpurse.outbox import Message
+
+MESSAGE = ", ".join(field.name for field in fields(Message))
+DELIVERY = ", ".join(field.name for field in fields(Delivery))
+ATTEMPT = ", ".join(field.name for field in fields(Attempt))
+
+NEW = f"""
+    SELECT {MESSAGE} FROM coinpurse.messages
+     WHERE fanned_out_at IS NULL ORDER BY id LIMIT %(limit)s FOR NO KEY UPDATE SKIP LOCKED
+"""
+FANNED_OUT = "UPDATE coinpurse.messages SET fanned_out_at = now() WHERE id = ANY (%(ids)s)"
+ADD = """
+    INSERT INTO coinpurse.deliveries (id, message_id, channel, endpoint_id)
+    VALUES (%(id)s, %(message_id)s, %(channel)s, %(endpoint_id)s)
+    ON CONFLICT (message_id, channel, endpoint_id) DO NOTHING
+"""
+# Whoever takes one puts its next attempt off, so that nobody else takes it and that it is due again if they die.
+CLAIM = f"""
+    WITH due AS MATERIALIZED (
+        SELECT id AS due_id FROM coinpurse.deliveries
+         WHERE channel = %(channel)s AND state = 'waiting' AND next_attempt_at <= now()
+         ORDER BY next_attempt_at LIMIT %(limit)s FOR NO KEY UPDATE SKIP LOCKED
+    )
+    UPDATE coinpurse.deliveries
+       SET attempts = attempts + 1, next_attempt_at = clock_timestamp() + %(turn)s
+      FROM due WHERE id = due_id
+    RETURNING {DELIVERY}
+"""
+MESSAGES = f"SELECT {MESSAGE} FROM coinpurse.messages WHERE id = ANY (%(ids)s)"
+NOTE_ATTEMPT = """
+    INSERT INTO coinpurse.delivery_attempts (delivery_id, status, error, duration_ms)
+    VALUES (%(id)s, %(status)s, %(error)s, %(duration_ms)s)
+"""
+DELIVERED = """
+    UPDATE coinpurse.deliveries
+       SET state = 'delivered', delivered_at = now(), next_attempt_at = NULL, last_status = %(status)s,
+           last_error = NULL
+     WHERE id = %(id)s
+"""
+# A late answer of an earlier attempt decides nothing.
+NOT_DELIVERED = """
+    UPDATE coinpurse.deliveries
+       SET state = CASE WHEN CAST(%(next_attempt_at)s AS timestamptz) IS NULL THEN 'dead' ELSE 'waiting' END,
+           next_attempt_at = %(next_attempt_at)s, last_status = %(status)s, last_error = %(error)s
+     WHERE id = %(id)s AND state = 'waiting' AND attempts = %(attempts)s
+"""
+WAKE = """
+    UPDATE coinpurse.deliveries
+       SET state = 'waiting', attempts = 0, next_attempt_at = now(), delivered_at = NULL
+     WHERE id = %(id)s OR (message_id = %(id)s AND state <> 'delivered')
+    RETURNING id
+"""
+WAKE_DEAD = """
+    UPDATE coinpurse.deliveries SET state = 'waiting', attempts = 0, next_attempt_at = now()
+     WHERE state = 'dead' AND (CAST(%(channel)s AS text) IS NULL OR channel = %(channel)s)
+    RETURNING id
+"""
+FAN_OUT_AGAIN = "UPDATE coinpurse.messages SET fanned_out_at = NULL WHERE id = %(id)s RETURNING id"
+LATEST = f"""
+    SELECT {MESSAGE} FROM coinpurse.messages AS m
+     WHERE (CAST(%(type)s AS text) IS NULL OR type = %(type)s)
+       AND (CAST(%(state)s AS text) IS NULL OR EXISTS (
+            SELECT FROM coinpurse.deliveries AS d WHERE d.message_id = m.id AND d.state = %(state)s))
+     ORDER BY id DESC LIMIT %(limit)s
+"""
+DELIVERIES = f"""
+    SELECT {DELIVERY} FROM coinpurse.deliveries WHERE message_id = ANY (%(ids)s) ORDER BY created_at, id
+"""
+ATTEMPTS = f"""
+    SELECT {ATTEMPT} FROM coinpurse.delivery_attempts WHERE delivery_id = %(id)s ORDER BY id
+"""
+
+
+def lock_new(work: UnitOfWork, *, limit: int) -> list[Message]:
+    """Return messages without deliveries yet, oldest first, that nobody else is at; held to the end of the work."""
+    return [_message(row) for row in work.rows(NEW, limit=limit)]
+
+
+def fanned_out(work: UnitOfWork, ids: Sequence[UUID]) -> None:
+    """Note that the messages have their deliveries."""
+    work.execute(FANNED_OUT, ids=ids)
+
+
+def add(
+    work: UnitOfWork, id_: UUID, message_id: UUID, channel: str, endpoint_id: UUID | None
+) -> None:
+    """Write a delivery that is due at once; nothing where the message has it."""
+    work.execute(ADD, id=id_, message_id=message_id, channel=channel, endpoint_id=endpoint_id)
+
+
+def claim(work: UnitOfWork, channel: str, *, limit: int, turn: timedelta) -> list[Delivery]:
+    """Take deliveries that are due, for the length of a turn."""
+    return [_delivery(row) for row in work.rows(CLAIM, channel=channel, limit=limit, turn=turn)]
+
+
+def messages(work: UnitOfWork, ids: Sequence[UUID]) -> dict[UUID, Message]:
+    """Return messages by their ids."""
+    return {row.id: _message(row) for row in work.rows(MESSAGES, ids=ids)}
+
+
+def note(
+    work: UnitOfWork,
+    delivery: Delivery,
+    outcome: Outcome,
+    *,
+    duration_ms: int,
+    next_attempt_at: datetime | None,
+) -> None:
+    """Keep how an attempt ended. next_attempt_at: None where there is to be none."""
+    facts = {"id": delivery.id, "status": outcome.status}
+    work.execute(NOTE_ATTEMPT, **facts, error=outcome.error, duration_ms=duration_ms)
+    if outcome.ok:
+        work.execute(DELIVERED, **facts)
+    else:
+        work.execute(
+            NOT_DELIVERED,
+            **facts,
+            error=outcome.error,
+            attempts=delivery.attempts,
+            next_attempt_at=next_attempt_at,
+        )
+
+
+def wake(work: UnitOfWork, id_: UUID) -> bool:
+    """Make a delivery due again, or what a message has not delivered; False where there is neither."""
+    again = work.row(FAN_OUT_AGAIN, id=id_) is not None
+    return bool(work.rows(WAKE, id=id_)) or again
+
+
+def wake_dead(work: UnitOfWork, channel: str | None) -> int:
+    """Make all dead deliveries due again, of one channel or of all; returns how many."""
+    return len(work.rows(WAKE_DEAD, channel=channel))
+
+
+def latest(work: UnitOfWork, *, type_: str | None, state: str | None, limit: int) -> list[Message]:
+    """Return messages, newest first. state: only those with a delivery that is in it."""
+    return [_message(row) for row in work.rows(LATEST, type=type_, state=state, limit=limit)]
+
+
+def deliveries(work: UnitOfWork, message_ids: Sequence[UUID]) -> list[Delivery]:
+    """Return the deliveries of messages, oldest first."""
+    return [_delivery(row) for row in work.rows(DELIVERIES, ids=message_ids)]
+
+
+def attempts(work: UnitOfWork, delivery_id: UUID) -> list[Attempt]:
+    """Return the attempts of a delivery, oldest first."""
+    return [Attempt(**row._asdict()) for row in work.rows(ATTEMPTS, id=delivery_id)]
+
+
+def _message(row: Any) -> Message:
+    return Message(**row._asdict())
+
+
+def _delivery(row: Any) -> Delivery:
+    return Delivery(**row._asdict())

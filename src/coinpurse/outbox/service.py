@@ -1,0 +1,39 @@
+"""Announcing what happened."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from uuid import UUID
+
+import structlog
+
+from coinpurse.db import UnitOfWork
+from coinpurse.db.identifiers import new_id
+from coinpurse.outbox import store
+from coinpurse.outbox.rules import TYPES
+
+
+def announce(
+    work: UnitOfWork,
+    type_: str,
+    *,
+    cause: str,
+    user_id: str | None = None,
+    payment_id: UUID | None = None,
+    facts: Mapping[str, object],
+) -> None:
+    """Tell of what this work does, once for each cause, if it commits. The worker delivers it soon afterwards.
+
+    type_: one of TYPES. facts: as `Message` has them; times and ids become text.
+    """
+    assert type_ in TYPES, type_
+    store.insert(
+        work,
+        id_=new_id(),
+        type_=type_,
+        cause=cause,
+        user_id=user_id,
+        payment_id=payment_id,
+        facts=facts,
+        request_id=structlog.contextvars.get_contextvars().get("request_id"),
+    )
