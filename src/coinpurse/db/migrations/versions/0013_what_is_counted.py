@@ -16,7 +16,7 @@ CREATE TABLE coinpurse.figures (
 );
 COMMENT ON TABLE coinpurse.figures IS 'sums over whole tables, counted now and then; nothing but monitoring reads them';
 COMMENT ON COLUMN coinpurse.figures.took_seconds IS 'how long the counting of all of them took; it sets how often';
-CREATE INDEX disputes_time ON coinpurse.disputes (created_at);
+CREATE INDEX disputes_created ON coinpurse.disputes (created_at);
 """
 
 
