@@ -13,7 +13,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from coinpurse.accounts import Accounts
 from coinpurse.extension import Coinpurse
 from coinpurse.settings import Settings, origin_of
-from coinpurse.web import access, accounts, errors, ops, pages
+from coinpurse.web import access, accounts, admin, errors, ops, pages
 from coinpurse.web.access import BODY_LIMIT_BYTES
 
 SESSION_DAYS = 14
@@ -64,6 +64,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     purse.require_ready()
     accounts.use(app, Accounts(purse.database))
     app.register_blueprint(ops.blueprint)
+    admin.mount(app)
     app.register_error_handler(HTTPException, _refuse)
     if settings.demo:
         app.before_request(_lead_to_the_base_url)

@@ -119,7 +119,7 @@ def render(template: str, *, status: int = 200, framed: bool = True, **values: o
 
 def asset(name: str) -> str:
     """The address of a file of ours; it changes with the content, so that browsers may keep it."""
-    return url_for("coinpurse.static", filename=name, v=_digest(name))
+    return url_for("coinpurse.static", filename=name, v=digest_of(name))
 
 
 def answer_in_pages(blueprint: Blueprint) -> None:
@@ -209,5 +209,6 @@ def _this_page(changes: dict[str, str]) -> str:
 
 
 @cache
-def _digest(name: str) -> str:
+def digest_of(name: str) -> str:
+    """Part of the hash of one of our files, which changes with its content."""
     return hashlib.sha256((STATIC / name).read_bytes()).hexdigest()[:12]
