@@ -13,6 +13,7 @@ from coinpurse.api_keys import ApiKeys
 from coinpurse.back_office import BackOffice
 from coinpurse.catalog import Catalog, load_catalog
 from coinpurse.db import CommitWatcher, Database, UnitOfWork, require_migrated
+from coinpurse.endpoints import Endpoints, Reach, Sender, WebhookChannel
 from coinpurse.errors import ConfigurationError
 from coinpurse.inbox import Inbox
 from coinpurse.ledger import SpendOrder
@@ -124,7 +125,18 @@ class Services:
     @cached_property
     def channels(self) -> Mapping[str, Channel]:
         """The ways to tell others that the operator has set up."""
-        return {}
+        return {"webhook": WebhookChannel(self.database, Sender(self.webhook_reach))}
+
+    @cached_property
+    def webhook_reach(self) -> Reach:
+        """Where outgoing webhooks may go besides the public Internet."""
+        settings = self.settings
+        return Reach(private=settings.webhooks_allow_private, loopback=settings.demo)
+
+    @cached_property
+    def webhook_endpoints(self) -> Endpoints:
+        """Who receives webhooks."""
+        return Endpoints(self.webhook_reach)
 
     @cached_property
     def notifications(self) -> Notifications:
@@ -238,6 +250,11 @@ class Coinpurse(WalletOperations, PaymentOperations):
     def monitoring(self) -> Monitoring:
         """How the store stands: its states, and the conditions that a person should hear of."""
         return self.services.monitoring
+
+    @property
+    def webhook_endpoints(self) -> Endpoints:
+        """Who receives outgoing webhooks: add, rotate, disable, test."""
+        return self.services.webhook_endpoints
 
     @property
     def notifications(self) -> Notifications:

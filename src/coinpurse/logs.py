@@ -60,3 +60,5 @@ def configure(level: str | None = None) -> None:
         "stripe",
     ):
         logging.getLogger(name).setLevel(logging.WARNING)
+    # It repeats what a receiver of webhooks wrote into its headers, and the address with what is secret in it.
+    logging.getLogger("urllib3.connection").setLevel(logging.ERROR)

@@ -58,6 +58,7 @@ class Attempt:
     status: int | None
     error: str | None
     duration_ms: int
+    answer: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +69,7 @@ class Outcome:
     status: int | None = None
     error: str | None = None
     final: bool = False
+    answer: str | None = None
 
 
 class Channel(Protocol):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -140,7 +140,7 @@ class Notifications:
         wait = None if outcome.final else back_off(delivery.channel, delivery.attempts)
         at = datetime.now(UTC) + wait if wait is not None and not outcome.ok else None
         if outcome.error is not None:
-            outcome = Outcome(False, outcome.status, outcome.error[:LONGEST_ERROR], outcome.final)
+            outcome = replace(outcome, error=outcome.error[:LONGEST_ERROR])
         with self._database.unit_of_work() as work:
             store.note(work, delivery, outcome, duration_ms=duration_ms, next_attempt_at=at)
         facts = {

@@ -40,8 +40,8 @@ CLAIM = f"""
 """
 MESSAGES = f"SELECT {MESSAGE} FROM coinpurse.messages WHERE id = ANY (%(ids)s)"
 NOTE_ATTEMPT = """
-    INSERT INTO coinpurse.delivery_attempts (delivery_id, status, error, duration_ms)
-    VALUES (%(id)s, %(status)s, %(error)s, %(duration_ms)s)
+    INSERT INTO coinpurse.delivery_attempts (delivery_id, status, error, duration_ms, answer)
+    VALUES (%(id)s, %(status)s, %(error)s, %(duration_ms)s, %(answer)s)
 """
 DELIVERED = """
     UPDATE coinpurse.deliveries
@@ -120,7 +120,9 @@ def note(
 ) -> None:
     """Keep how an attempt ended. next_attempt_at: None where there is to be none."""
     facts = {"id": delivery.id, "status": outcome.status}
-    work.execute(NOTE_ATTEMPT, **facts, error=outcome.error, duration_ms=duration_ms)
+    work.execute(
+        NOTE_ATTEMPT, **facts, error=outcome.error, duration_ms=duration_ms, answer=outcome.answer
+    )
     if outcome.ok:
         work.execute(DELIVERED, **facts)
     else:

@@ -28,6 +28,8 @@ TYPES = {
     "coins.expiring": MessageType(buyer=True),
     # Trouble that is not about one payment; the facts' `event` names it.
     "operator.alert": MessageType(operator=True),
+    # Goes to one endpoint, for a person who asks whether it works.
+    "webhook.test": MessageType(),
 }
 
 
