@@ -8,8 +8,6 @@ from coinpurse.back_office.listing import (
     ListPage,
     ListQuery,
     Row,
-    csv_header,
-    csv_line,
     read_query,
 )
 from coinpurse.back_office.rules import (
@@ -35,6 +33,7 @@ from coinpurse.back_office.rules import (
     require_role,
 )
 from coinpurse.back_office.service import BackOffice
+from coinpurse.back_office.spreadsheet import csv_header, csv_line
 
 __all__ = [
     "ADJUSTMENT_STATES",

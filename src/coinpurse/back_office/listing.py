@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import csv
-import io
 import json
 import re
 from collections.abc import Callable, Mapping
@@ -20,7 +18,6 @@ from zoneinfo import ZoneInfo
 
 from coinpurse.errors import InvalidRequest
 from coinpurse.ledger.rules import require_moment
-from coinpurse.money import Money
 
 ColumnKind = Literal[
     "text",
@@ -36,7 +33,7 @@ ColumnKind = Literal[
     "stripe",
     "json",
 ]
-FilterKind = Literal["choice", "text", "flag"]
+FilterKind = Literal["choice", "text", "number", "flag"]
 # How a key of the order is written in SQL.
 KeyType = Literal["timestamptz", "uuid", "bigint", "text"]
 
@@ -78,13 +75,13 @@ class Filter:
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """What a typed text of this form is looked up as. sql: a condition on %(q)s, again for an index.
+    """What a typed text of this form may be. conditions: on %(q)s, again for an index; the first that fits a row holds.
 
     read: makes the value of the text.
     """
 
     form: re.Pattern[str]
-    sql: str
+    conditions: tuple[str, ...]
     read: Callable[[str], str] = str
 
 
@@ -93,7 +90,8 @@ class Listing:
     """A list of the back office. The newest rows come first.
 
     source: what SELECT … FROM reads. order: expressions whose values together are unique, with their types.
-    time: the expression that a range of days narrows; None where there is none. searches: the first whose form fits.
+    time: the expression that a range of days narrows; None where there is none. since, until: conditions on %(since)s
+    and %(until)s that say the same of the order, where that is not by time. searches: the first whose form fits holds.
     """
 
     name: str
@@ -101,6 +99,8 @@ class Listing:
     columns: tuple[Column, ...]
     order: tuple[tuple[str, KeyType], ...]
     time: str | None = None
+    since: str | None = None
+    until: str | None = None
     filters: tuple[Filter, ...] = ()
     searches: tuple[Search, ...] = ()
 
@@ -237,7 +237,9 @@ def _read_text(text: object, name: str, *, keep: bool = False) -> str:
 def _read_filter(known: Filter, value: str) -> str:
     value = _read_text(value, known.name)
     choices = (FLAG,) if known.kind == "flag" else known.choices
-    if known.kind != "text" and value not in choices:
+    if known.kind == "number" and re.fullmatch(r"[0-9]{1,18}", value) is None:
+        raise InvalidRequest(known.name, "must be a number")
+    if known.kind in ("choice", "flag") and value not in choices:
         raise InvalidRequest(known.name, f"must be one of {', '.join(choices)}")
     return value
 
@@ -261,45 +263,3 @@ def _read_limit(text: str) -> int:
     if re.fullmatch(r"[0-9]{1,4}", text) is None or not 1 <= int(text) <= MAXIMUM_LIMIT:
         raise InvalidRequest("limit", f"must be from 1 to {MAXIMUM_LIMIT}")
     return int(text)
-
-
-def csv_header(listing: Listing) -> str:
-    """Return the first line of a list's CSV: its columns' names. Money is in major units there."""
-    return _csv_line([column.name.removesuffix("_minor") for column in listing.columns])
-
-
-def csv_line(listing: Listing, row: Row) -> str:
-    """Return a row as a line of CSV. A cell that a spreadsheet would take for a formula is made text."""
-    return _csv_line([_csv_cell(column, row) for column in listing.columns])
-
-
-def neutralise(text: str) -> str:
-    """Make a text harmless for spreadsheets, which run what begins like a formula.
-
-    Source: OWASP, CSV Injection.
-    """
-    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r", "\n")) else text
-
-
-def _csv_cell(column: Column, row: Row) -> str:
-    value = row[column.name]
-    if value is None:
-        return ""
-    if column.kind == "money":
-        assert isinstance(value, int)
-        return str(Money(value, str(row[column.currency])).major)
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, int):
-        return str(value)
-    if isinstance(value, datetime):
-        return value.isoformat(timespec="seconds")
-    if isinstance(value, (dict, list)):
-        return neutralise(json.dumps(value, ensure_ascii=False, default=str))
-    return neutralise(str(value))
-
-
-def _csv_line(cells: list[str]) -> str:
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\r\n").writerow(cells)
-    return text.getvalue()

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from uuid import UUID
 
 import structlog
 
 from coinpurse.back_office.adjustments import Adjustments
 from coinpurse.back_office.audit import record
+from coinpurse.back_office.listing import (
+    Listing,
+    ListPage,
+    ListQuery,
+    Row,
+    read_query,
+)
 from coinpurse.back_office.rules import (
     Adjustment,
     AdjustmentDecision,
@@ -18,8 +25,11 @@ from coinpurse.back_office.rules import (
     Staff,
     require_role,
 )
+from coinpurse.back_office.spreadsheet import csv_header, csv_line
 from coinpurse.back_office.store import audit as audit_store
+from coinpurse.back_office.store import paging
 from coinpurse.back_office.store import staff as staff_store
+from coinpurse.back_office.store.listings import LISTINGS
 from coinpurse.db import Database, UnitOfWork
 from coinpurse.errors import LastOwner, NotFound
 from coinpurse.ledger import SpendOrder
@@ -129,6 +139,38 @@ class BackOffice:
             return {}
         with self._database.unit_of_work() as work:
             return staff_store.emails(work, ids)
+
+    def listing(self, name: str) -> Listing:
+        """Return one of the lists by its name. Raises NotFound."""
+        found = LISTINGS.get(name)
+        if found is None:
+            raise NotFound("list", name)
+        return found
+
+    def read_query(self, name: str, address: Mapping[str, str]) -> ListQuery:
+        """Read what an address asks of a list. Raises InvalidRequest whose field is the name in the address."""
+        return read_query(self.listing(name), address, time_zone=self._time_zone)
+
+    def page(self, name: str, query: ListQuery) -> ListPage:
+        """Return one page of a list. Raises NotFound, and InvalidRequest for what no list can answer."""
+        with self._database.connection() as connection:
+            return paging.page(connection, self.listing(name), query)
+
+    def export(self, name: str, query: ListQuery) -> Iterator[Row]:
+        """Yield all rows of a list that fit, by a cursor of the server's, whatever the query's page.
+
+        A connection is held until the last row was taken or the iterator is closed.
+        """
+        listing = self.listing(name)
+        with self._database.connection() as connection:
+            yield from paging.stream(connection, listing, query)
+
+    def export_csv(self, name: str, query: ListQuery) -> Iterator[str]:
+        """Yield the list as lines of CSV, the names of the columns first. Spreadsheets find no formula in it."""
+        listing = self.listing(name)
+        yield csv_header(listing)
+        for row in self.export(name, query):
+            yield csv_line(listing, row)
 
     def preview_adjustment(self, user_id: str, coins: int) -> AdjustmentPreview:
         """Tell what an adjustment would do, and do nothing."""

@@ -75,16 +75,19 @@ CREATE INDEX stripe_events_type ON coinpurse.stripe_events (type, received_at, i
 CREATE INDEX stripe_events_state ON coinpurse.stripe_events (state, received_at, id) WHERE state <> 'processed';
 -- Spends are not in it: they are most of the rows, and cost nothing more.
 CREATE INDEX transactions_type ON coinpurse.transactions (type, id) WHERE type <> 'usage';
-CREATE INDEX wallets_time ON coinpurse.wallets (created_at, user_id);
+CREATE INDEX wallets_newest ON coinpurse.wallets (created_at, user_id);
 CREATE INDEX wallets_blocked ON coinpurse.wallets (created_at, user_id) WHERE blocked;
 CREATE INDEX wallets_debt ON coinpurse.wallets (created_at, user_id) WHERE debt > 0;
 CREATE INDEX wallets_frozen ON coinpurse.wallets (created_at, user_id) WHERE frozen > 0;
-CREATE INDEX users_time ON coinpurse.users (created_at, id);
-CREATE INDEX refunds_time ON coinpurse.refunds (event_at, id) INCLUDE (currency, amount_minor, status);
+CREATE INDEX users_newest ON coinpurse.users (created_at, id);
+CREATE INDEX users_email_prefix ON coinpurse.users (lower(email) text_pattern_ops);
+CREATE INDEX payment_sessions_review_intent ON coinpurse.payment_sessions (review_intent_id)
+    WHERE review_intent_id IS NOT NULL;
+CREATE INDEX refunds_newest ON coinpurse.refunds (event_at, id) INCLUDE (currency, amount_minor, status);
 CREATE INDEX refunds_status ON coinpurse.refunds (status, event_at, id);
-CREATE INDEX refund_requests_time ON coinpurse.refund_requests (created_at, id);
+CREATE INDEX refund_requests_newest ON coinpurse.refund_requests (created_at, id);
 CREATE INDEX refund_requests_state ON coinpurse.refund_requests (state, created_at, id);
-CREATE INDEX disputes_time ON coinpurse.disputes (event_at, id);
+CREATE INDEX disputes_newest ON coinpurse.disputes (event_at, id);
 CREATE INDEX disputes_status ON coinpurse.disputes (status, event_at, id);
 """
 
