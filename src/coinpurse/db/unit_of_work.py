@@ -39,6 +39,10 @@ class UnitOfWork:
         """Run a statement and return its first row, or None."""
         return self._cursor.execute(sql, values or None).fetchone()
 
+    def call(self, sql: str, values: dict[str, object]) -> Any | None:
+        """Call an SQL function, whose parameters have types, and return the first row, or None."""
+        return self.row(sql, **values)
+
     @contextmanager
     def savepoint(self) -> Iterator[None]:
         """Undo what the block did, and nothing else, when it raises."""

@@ -243,6 +243,11 @@ def digest(*content: object) -> bytes:
     return hashlib.sha256(json.dumps(content, default=str).encode()).digest()
 
 
+def spend_digest(coins: int, metadata: str | None) -> bytes:
+    """Return `digest("spend", coins, metadata)`, in a quarter of its time."""
+    return hashlib.sha256(f'["spend", {coins}, {json.dumps(metadata)}]'.encode()).digest()
+
+
 def _is_unicode(text: str) -> bool:
     try:
         text.encode("utf-8")

@@ -147,7 +147,7 @@ def spend(
     row = store.call(
         work,
         store.SPEND,
-        **_spend_values(Spend(user_id, coins, key, description, metadata)),
+        **_spend_values(user_id, coins, key, description, metadata),
         type="usage",
         actor=None,
     )
@@ -217,7 +217,7 @@ def adjust(
         )
     values = {
         # Its own callers have looked at the key; it may be one of the store's own.
-        **_spend_values(Spend(user_id, -coins, "by hand", reason)),
+        **_spend_values(user_id, -coins, "by hand", reason, None),
         "key": require_key(key),
         "digest": digest("adjust", coins),
     }
@@ -404,15 +404,17 @@ def verify(work: UnitOfWork) -> Iterator[tuple[int, list[Difference]]]:
         yield 0, stray
 
 
-def _spend_values(item: Spend) -> dict[str, Any]:
-    metadata = rules.metadata_json(item.metadata)
+def _spend_values(
+    user_id: str, coins: int, key: str, description: str, metadata: Mapping[str, Any] | None
+) -> dict[str, Any]:
+    written = rules.metadata_json(metadata)
     return {
-        "user_id": require_key(item.user_id, field="user_id"),
-        "coins": require_coins(item.coins),
-        "key": require_callers_key(item.key),
-        "digest": digest("spend", item.coins, metadata),
-        "description": require_description(item.description),
-        "metadata": metadata,
+        "user_id": require_key(user_id, field="user_id"),
+        "coins": require_coins(coins),
+        "key": require_callers_key(key),
+        "digest": rules.spend_digest(coins, written),
+        "description": require_description(description),
+        "metadata": written,
     }
 
 
@@ -423,9 +425,13 @@ def _spend_many(
     good = []
     for place, item in enumerate(spends):
         try:
-            good.append((place, _spend_values(item)))
+            values = _spend_values(
+                item.user_id, item.coins, item.key, item.description, item.metadata
+            )
         except InvalidRequest as error:
             results[place] = error
+        else:
+            good.append((place, values))
     if good:
         columns = {name: [values[name] for _, values in good] for name in good[0][1]}
         rows = store.spend_many(

@@ -279,12 +279,12 @@ def credit(
 
 def call(work: UnitOfWork, operation: str, **values: object) -> Any:
     """Call one of the kernel's operations above; returns its row with `outcome`. Raises LedgerInvariantBroken."""
-    return _run(work.row, operation, values)
+    return _run(lambda: work.call(operation, values))
 
 
 def spend_many(work: UnitOfWork, *, skipping: bool, **columns: Sequence[object]) -> list[Any]:
     """Call the kernel's `spend_many`; one row for each item, in order. Raises LedgerInvariantBroken."""
-    rows: list[Any] = _run(work.rows, SPEND_MANY, {"skipping": skipping, **columns})
+    rows: list[Any] = _run(lambda: work.rows(SPEND_MANY, skipping=skipping, **columns))
     return rows
 
 
@@ -426,9 +426,9 @@ def transaction(row: Any, *, created: bool = False) -> Transaction:
     )
 
 
-def _run(run: Callable[..., Any], sql: str, values: dict[str, object]) -> Any:
+def _run(statement: Callable[[], Any]) -> Any:
     try:
-        return run(sql, **values)
+        return statement()
     except psycopg.DatabaseError as error:
         if error.sqlstate != BOOKS_BROKEN:
             raise

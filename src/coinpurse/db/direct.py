@@ -1,0 +1,136 @@
+"""Calls of SQL functions straight through libpq, without the cursor's machinery: decision 0036."""
+
+from __future__ import annotations
+
+import re
+from collections import namedtuple
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from itertools import count
+from typing import Any
+from uuid import UUID
+
+import psycopg
+from psycopg import pq
+from psycopg.pq.abc import PGresult
+
+TUPLES_OK = pq.ExecStatus.TUPLES_OK
+TEXT = pq.Format.TEXT
+FATAL_ERROR = pq.ExecStatus.FATAL_ERROR
+# How a value is written; what stands in the call tells the server its type.
+WRITERS: dict[type, Callable[[Any], bytes | None]] = {
+    type(None): lambda _: None,
+    str: str.encode,
+    int: lambda number: b"%d" % number,
+    float: lambda number: repr(number).encode(),
+    bytes: lambda content: b"\\x" + content.hex().encode(),
+    UUID: lambda id_: str(id_).encode(),
+}
+PARAMETER = re.compile(r"%\((\w+)\)s")
+# The server does not know the statement any more.
+FORGOTTEN = b"26000"
+# How values are read whose type psycopg does not know.
+UNKNOWN_TYPE = 0
+
+
+@dataclass(slots=True)
+class _Statement:
+    """A statement that a connection knows. name: what the server calls it; None where it may not be prepared."""
+
+    sql: bytes
+    parameters: tuple[str, ...]
+    name: bytes | None
+    make: Callable[[list[object]], Any] | None = None
+    loads: tuple[Callable[[bytes], Any], ...] = ()
+
+
+class DirectCalls:
+    """The calls on one connection, which nobody else uses meanwhile and which is in no transaction.
+
+    A call blocks inside libpq, without Python's lock: a signal is seen when it returns.
+    """
+
+    def __init__(self, connection: psycopg.Connection[Any]) -> None:
+        self._connection = connection
+        self._libpq = connection.pgconn
+        self._statements: dict[str, _Statement] = {}
+        self._numbers = count()
+
+    def row(self, sql: str, values: Mapping[str, object]) -> Any | None:
+        """Run a call, written with %(name)s, and return its first row. Raises what psycopg's cursor raises."""
+        statement = self._statements.get(sql) or self._prepare(sql)
+        written = [_write(values[name]) for name in statement.parameters]
+        result = self._run(statement, written)
+        if result.status == FATAL_ERROR and _sqlstate(result) == FORGOTTEN:
+            # It has done nothing yet.
+            statement = self._prepare(sql)
+            result = self._run(statement, written)
+        if result.status != TUPLES_OK:
+            raise self._error(result)
+        return self._first(statement, result)
+
+    def _run(self, statement: _Statement, written: list[bytes | None]) -> PGresult:
+        if statement.name is None:
+            return self._libpq.exec_params(statement.sql, written)
+        # It takes None as `exec_params` does, whatever its type says.
+        return self._libpq.exec_prepared(statement.name, written)  # type: ignore[arg-type]
+
+    def _prepare(self, sql: str) -> _Statement:
+        parameters = tuple(dict.fromkeys(PARAMETER.findall(sql)))
+        numbered = PARAMETER.sub(lambda found: f"${parameters.index(found[1]) + 1}", sql).encode()
+        name = None
+        if self._connection.prepare_threshold is not None:
+            name = b"coinpurse_%d" % next(self._numbers)
+            result = self._libpq.prepare(name, numbered)
+            if result.status != pq.ExecStatus.COMMAND_OK:
+                raise self._error(result)
+        statement = self._statements[sql] = _Statement(numbered, parameters, name)
+        return statement
+
+    def _first(self, statement: _Statement, result: PGresult) -> Any | None:
+        if not result.ntuples:
+            return None
+        if statement.make is None:
+            self._learn_columns(statement, result)
+        assert statement.make is not None
+        get = result.get_value
+        return statement.make(
+            [
+                None if (value := get(0, column)) is None else load(value)
+                for column, load in enumerate(statement.loads)
+            ]
+        )
+
+    def _learn_columns(self, statement: _Statement, result: PGresult) -> None:
+        columns = range(result.nfields)
+        names = [(result.fname(column) or b"").decode() for column in columns]
+        loads = []
+        adapters = self._connection.adapters
+        for column in columns:
+            oid = result.ftype(column)
+            loader = adapters.get_loader(oid, TEXT) or adapters.get_loader(UNKNOWN_TYPE, TEXT)
+            assert loader is not None
+            loads.append(loader(oid, self._connection).load)
+        statement.loads = tuple(loads)
+        row: Any = namedtuple("row", names)  # type: ignore[misc]
+        statement.make = row._make
+
+    def _error(self, result: PGresult) -> psycopg.Error:
+        if self._libpq.status == pq.ConnStatus.BAD and not _sqlstate(result):
+            return psycopg.OperationalError(pq.error_message(self._libpq))
+        return psycopg.errors.error_from_result(result)
+
+
+def _write(value: object) -> bytes | None:
+    writer = WRITERS.get(type(value))
+    if writer is None:
+        # A text or number of a host's own kind.
+        writer = next(WRITERS[kind] for kind in type(value).__mro__ if kind in WRITERS)
+    written = writer(value)
+    if written is not None and b"\0" in written:
+        raise psycopg.DataError("PostgreSQL's text has no null characters.")
+    return written
+
+
+def _sqlstate(result: PGresult) -> bytes | None:
+    return result.error_field(pq.DiagnosticField.SQLSTATE)
