@@ -19,7 +19,7 @@ from coinpurse.inbox import Inbox
 from coinpurse.ledger import SpendOrder
 from coinpurse.ledger.group_commit import GroupCommit
 from coinpurse.monitoring import Monitoring
-from coinpurse.notifications import Channel, Notifications
+from coinpurse.notifications import AlertChannel, Channel, Notifications
 from coinpurse.operations import WalletOperations
 from coinpurse.payment_operations import PaymentOperations
 from coinpurse.purchases import Purchases
@@ -125,7 +125,19 @@ class Services:
     @cached_property
     def channels(self) -> Mapping[str, Channel]:
         """The ways to tell others that the operator has set up."""
-        return {"webhook": WebhookChannel(self.database, Sender(self.webhook_reach))}
+        settings = self.settings
+        channels: dict[str, Channel] = {
+            "webhook": WebhookChannel(self.database, Sender(self.webhook_reach))
+        }
+        if settings.mail_server:
+            from coinpurse.web.mail import MailChannel
+
+            channels["mail"] = MailChannel(self.database, settings)
+        if settings.alert_urls is not None:
+            channels["alert"] = AlertChannel(
+                settings.alert_urls, store_name=settings.store_name, base_url=settings.base_url
+            )
+        return channels
 
     @cached_property
     def webhook_reach(self) -> Reach:

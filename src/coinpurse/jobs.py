@@ -13,7 +13,7 @@ import procrastinate
 import psycopg
 import structlog
 
-from coinpurse import ledger
+from coinpurse import ledger, notifications
 from coinpurse.db import Database, UnitOfWork
 from coinpurse.db.migrate import SCHEMA
 from coinpurse.errors import GatewayError, ReconciliationRunning
@@ -27,6 +27,7 @@ log = structlog.get_logger()
 EVERY_MINUTE = "* * * * *"
 EVERY_HOUR = "17 * * * *"
 EVERY_NIGHT = "41 3 * * *"
+EVERY_MORNING = "11 8 * * *"
 # What the hourly look goes back; the nightly one goes back a good month.
 RECENT = timedelta(days=2)
 
@@ -91,6 +92,15 @@ def send_refunds(context: procrastinate.JobContext, timestamp: int) -> None:  # 
     _purse(context).services.refunds.send_open()
 
 
+def announce_expiring(context: procrastinate.JobContext, timestamp: int) -> None:  # noqa: ARG001
+    """Tell owners of coins that they will lose soon."""
+    purse = _purse(context)
+    settings = purse.settings
+    notifications.announce_expiring(
+        purse.database, notice_days=settings.expiry_notice_days, time_zone=settings.time_zone
+    )
+
+
 def reconcile_recent(context: procrastinate.JobContext, timestamp: int) -> None:
     """Find what webhooks have missed lately, and every open payment."""
     _reconcile(context, since=datetime.fromtimestamp(timestamp, UTC) - RECENT)
@@ -126,6 +136,7 @@ TASKS: dict[str, tuple[Callable[..., None], str | None]] = {
     "sweep_events": (sweep_events, EVERY_MINUTE),
     "sweep_due": (sweep_due, EVERY_MINUTE),
     "send_refunds": (send_refunds, EVERY_MINUTE),
+    "announce_expiring": (announce_expiring, EVERY_MORNING),
     "reconcile_recent": (reconcile_recent, EVERY_HOUR),
     "reconcile_all": (reconcile_all, EVERY_NIGHT),
 }

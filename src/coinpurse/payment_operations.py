@@ -60,11 +60,14 @@ class PaymentOperations:
         cancel_url: str,
         key: str | None = None,
         locale: str | None = None,
+        buyer_locale: str | None = None,
     ) -> StartedCheckout:
         """Open a Stripe checkout for a pack on sale and return where to send the buyer.
 
         pack: its sku. success_url, cancel_url: on an allowed origin; `{CHECKOUT_SESSION_ID}` in them is
         filled in by Stripe. key: the same key and content return the same checkout.
+        locale: the language of Stripe's page. buyer_locale: the tag of the buyer's own, for the mails that we write;
+        by default the same.
         Raises PackUnavailable, RedirectNotAllowed, IdempotencyConflict and CheckoutFailed.
         """
         chosen = self.catalog.by_sku(pack, currency)
@@ -78,6 +81,7 @@ class PaymentOperations:
             cancel_url=cancel_url,
             request_key=key,
             locale=locale,
+            buyer_locale=buyer_locale,
         )
 
     def payment_status(self, session_id: str, user_id: str) -> PaymentStatus:

@@ -77,6 +77,8 @@ class Settings(BaseSettings):
     fraud_warning_policy: what a warning by an issuer does besides flagging the payment.
     mail_server: where mail is handed in by SMTP; None sends none. The other mail_… settings are Flask-Mail's.
     alert_urls: whom apprise tells of trouble, one address or several with commas; they may hold passwords.
+    wallet_url: where mail leads buyers; by default `/wallet` of the base URL, which a host with our pages under another
+    prefix sets.
     metrics_token: what `/metrics` asks for from anywhere but this machine; None for this machine alone.
     webhooks_allow_private: whether outgoing webhooks may go to addresses inside private networks.
     approval_above: coins of an adjustment by hand above which a second person must agree.
@@ -122,6 +124,7 @@ class Settings(BaseSettings):
     mail_password: SecretStr | None = _shared("mail_password")
     mail_default_sender: str | None = _shared("mail_default_sender")
     alert_urls: SecretStr | None = None
+    wallet_url: str | None = None
     metrics_token: SecretStr | None = Field(default=None, min_length=16)
     webhooks_allow_private: bool = False
     approval_above: int = Field(default=10_000, ge=0)
@@ -164,6 +167,16 @@ class Settings(BaseSettings):
         if origin_of(value) != value.lower():
             raise ValueError("write the public origin alone, such as https://coins.example.com")
         return value.lower()
+
+    @field_validator("wallet_url")
+    @classmethod
+    def _wallet_url(cls, value: str | None) -> str | None:
+        parts = urlsplit(value) if value is not None else None
+        if parts is not None and origin_of(f"{parts.scheme}://{parts.netloc}") is None:
+            raise ValueError(
+                "write the whole address, such as https://coins.example.com/coins/wallet"
+            )
+        return value
 
     @field_validator("time_zone")
     @classmethod

@@ -2,6 +2,7 @@
 
 from coinpurse.ledger.rules import (
     Difference,
+    ExpiringCoins,
     Explanation,
     GrantStory,
     Hold,
@@ -21,6 +22,7 @@ from coinpurse.ledger.service import (
     explain,
     get_wallet,
     hold,
+    list_expiring,
     list_transactions,
     reverse,
     spend,
@@ -33,6 +35,7 @@ from coinpurse.ledger.service import (
 
 __all__ = [
     "Difference",
+    "ExpiringCoins",
     "Explanation",
     "GrantStory",
     "Hold",
@@ -50,6 +53,7 @@ __all__ = [
     "explain",
     "get_wallet",
     "hold",
+    "list_expiring",
     "list_transactions",
     "reverse",
     "spend",

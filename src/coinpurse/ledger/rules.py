@@ -7,7 +7,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any, Literal
 from uuid import UUID
 
@@ -128,6 +128,16 @@ class Hold:
     expires_at: datetime
     created_at: datetime
     created: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ExpiringCoins:
+    """What a user loses on one day, as it stands now. first_at: when on that day it begins."""
+
+    user_id: str
+    day: date
+    coins: int
+    first_at: datetime
 
 
 @dataclass(frozen=True, slots=True)

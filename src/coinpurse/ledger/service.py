@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, get_args
 from uuid import UUID
 
@@ -29,6 +29,7 @@ from coinpurse.ledger import rules, store
 from coinpurse.ledger.rules import (
     ClaimCause,
     Difference,
+    ExpiringCoins,
     Explanation,
     Hold,
     NewGrant,
@@ -366,6 +367,16 @@ def sweep_due(work: UnitOfWork, *, most: int = 500) -> int:
     row = store.call(work, store.SWEEP, most=most)
     settled: int = row.settled
     return settled
+
+
+def list_expiring(
+    work: UnitOfWork, *, within: timedelta, zone: str, after: str = "", limit: int = 500
+) -> tuple[list[ExpiringCoins], str | None]:
+    """Return what a page of wallets loses within the time, by user and day, and where the next page begins.
+
+    zone: whose midnight divides the days. after: what the page before returned; None there was the last page.
+    """
+    return store.list_expiring(work, within=within, zone=zone, after=after, limit=limit)
 
 
 def explain(work: UnitOfWork, user_id: str, *, at: datetime | None = None) -> Explanation:

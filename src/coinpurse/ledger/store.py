@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -12,7 +12,15 @@ import psycopg
 
 from coinpurse.db import UnitOfWork
 from coinpurse.errors import LedgerInvariantBroken
-from coinpurse.ledger.rules import Difference, GrantStory, Hold, NewGrant, Transaction, Wallet
+from coinpurse.ledger.rules import (
+    Difference,
+    ExpiringCoins,
+    GrantStory,
+    Hold,
+    NewGrant,
+    Transaction,
+    Wallet,
+)
 from coinpurse.money import Money
 
 COLUMNS = (
@@ -56,6 +64,18 @@ CLAIM = f"""
 """
 UNBLOCK = f"""
     SELECT {RESULT} FROM coinpurse.unblock(%(user_id)s, %(key)s, %(digest)s, %(description)s, %(actor)s) AS r
+"""
+EXPIRING = """
+    WITH due AS MATERIALIZED (
+        SELECT user_id FROM coinpurse.wallets
+         WHERE next_due_at <= now() + %(within)s AND user_id > %(after)s ORDER BY user_id LIMIT %(limit)s
+    )
+    SELECT due.user_id, (g.expires_at AT TIME ZONE %(zone)s)::date AS day,
+           sum(g.remaining - g.held - g.frozen)::bigint AS coins, min(g.expires_at) AS first_at
+      FROM due LEFT JOIN coinpurse.grants AS g
+             ON g.user_id = due.user_id AND NOT g.exhausted AND g.remaining > g.held + g.frozen
+            AND g.expires_at > now() AND g.expires_at <= now() + %(within)s
+     GROUP BY 1, 2 ORDER BY 1, 2
 """
 SWEEP = "SELECT coinpurse.sweep_due(%(most)s) AS settled"
 
@@ -331,6 +351,15 @@ def position_at(work: UnitOfWork, user_id: str, at: datetime | None) -> tuple[in
     row = work.row(POSITION, user_id=user_id, at=at)
     assert row is not None
     return row.id, row.at
+
+
+def list_expiring(
+    work: UnitOfWork, *, within: timedelta, zone: str, after: str, limit: int
+) -> tuple[list[ExpiringCoins], str | None]:
+    """Return what a page of wallets loses soon, and the last of its users; None after the last page."""
+    rows = work.rows(EXPIRING, within=within, zone=zone, after=after, limit=limit)
+    found = [ExpiringCoins(**row._asdict()) for row in rows if row.day is not None]
+    return found, rows[-1].user_id if rows else None
 
 
 def sums_at(work: UnitOfWork, user_id: str, position: int) -> Any:

@@ -72,6 +72,14 @@ class Outcome:
     answer: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Recipient:
+    """Whom a mail goes to. locale: the buyer's language tag, where it is known."""
+
+    email: str
+    locale: str | None
+
+
 class Channel(Protocol):
     """A way to tell somebody. It is called with no transaction open, and by several threads."""
 

@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from coinpurse.db import UnitOfWork
-from coinpurse.notifications.rules import Attempt, Delivery, Outcome
+from coinpurse.notifications.rules import Attempt, Delivery, Outcome, Recipient
 from coinpurse.outbox import Message
 
 MESSAGE = ", ".join(field.name for field in fields(Message))
@@ -81,6 +81,21 @@ DELIVERIES = f"""
 ATTEMPTS = f"""
     SELECT {ATTEMPT} FROM coinpurse.delivery_attempts WHERE delivery_id = %(id)s ORDER BY id
 """
+RECIPIENT = """
+    SELECT p.buyer_email AS email, coalesce(p.locale, u.locale) AS locale
+      FROM coinpurse.payment_sessions AS p
+      LEFT JOIN coinpurse.users AS u
+             ON u.id = CASE WHEN p.user_id ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' THEN p.user_id::uuid END
+     WHERE p.buyer_email IS NOT NULL
+       AND (p.id = %(payment_id)s OR (CAST(%(payment_id)s AS uuid) IS NULL AND p.user_id = %(user_id)s))
+     ORDER BY p.created_at DESC LIMIT 1
+"""
+
+
+def find_recipient(work: UnitOfWork, message: Message) -> Recipient | None:
+    """Return the buyer of a message's payment, or its user's latest; None while no address is known."""
+    row = work.row(RECIPIENT, payment_id=message.payment_id, user_id=message.user_id)
+    return row and Recipient(row.email, row.locale)
 
 
 def lock_new(work: UnitOfWork, *, limit: int) -> list[Message]:

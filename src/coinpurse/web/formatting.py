@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import ROUND_HALF_UP, Decimal
 from fractions import Fraction
 
 from babel import Locale
-from babel.dates import format_datetime
+from babel.dates import format_date, format_datetime
 from babel.numbers import format_currency, format_decimal, get_currency_precision
 
 from coinpurse.money import Money, exponent
@@ -77,6 +77,11 @@ def signed_coins(change: int) -> str:
 def moment(time: datetime) -> str:
     """A time in UTC, named as such; the page's script shows it in the reader's own zone."""
     return format_datetime(time.astimezone(UTC), "d MMM y, HH:mm 'UTC'", locale=reader_locale())
+
+
+def day(date: date) -> str:
+    """A day, in words."""
+    return format_date(date, "long", locale=reader_locale())
 
 
 def currency_name(code: str) -> str:

@@ -84,6 +84,11 @@ def stripe_locale() -> str | None:
     return None
 
 
+def buyer_locale() -> str:
+    """The tag of the reader's language and form, for what we write to them later."""
+    return str(reader_locale()).replace("_", "-")
+
+
 def picked_language() -> str | None:
     """The language that the reader picked, now or before; None where the browser decides."""
     for tag in (request.args.get(PARAMETER), request.cookies.get(COOKIE)):

@@ -13,7 +13,7 @@ from coinpurse.purchases import Payment, PaymentStatus
 from coinpurse.web import json_requests
 from coinpurse.web.access import current_purse, limit_body, login_required, required_user_id
 from coinpurse.web.errors import answer_in_json
-from coinpurse.web.language import stripe_locale
+from coinpurse.web.language import buyer_locale, stripe_locale
 from coinpurse.web.store import default_urls
 
 SESSION_ID_FORM = re.compile(r"cs_(?:test|live)_[A-Za-z0-9]{1,200}")
@@ -50,6 +50,7 @@ def create_checkout_session() -> Response:
         cancel_url=json_requests.text(body, "cancel_url"),
         key=json_requests.idempotency_key(),
         locale=stripe_locale(),
+        buyer_locale=buyer_locale(),
     )
     return jsonify(session_id=started.session_id, checkout_url=started.checkout_url)
 

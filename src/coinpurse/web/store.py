@@ -265,6 +265,7 @@ def _start(user_id: str, pack: Pack, currency: str, key: str | None) -> StartedC
         cancel_url=cancel_url,
         key=key,
         locale=language.stripe_locale(),
+        buyer_locale=language.buyer_locale(),
     )
 
 
