@@ -101,6 +101,11 @@ def announce_expiring(context: procrastinate.JobContext, timestamp: int) -> None
     )
 
 
+def count_totals(context: procrastinate.JobContext, timestamp: int) -> None:  # noqa: ARG001
+    """Count what has happened since the last time, so that the overview is at once there."""
+    _purse(context).back_office.count_figures()
+
+
 def reconcile_recent(context: procrastinate.JobContext, timestamp: int) -> None:
     """Find what webhooks have missed lately, and every open payment."""
     _reconcile(context, since=datetime.fromtimestamp(timestamp, UTC) - RECENT)
@@ -137,6 +142,7 @@ TASKS: dict[str, tuple[Callable[..., None], str | None]] = {
     "sweep_due": (sweep_due, EVERY_MINUTE),
     "send_refunds": (send_refunds, EVERY_MINUTE),
     "announce_expiring": (announce_expiring, EVERY_MORNING),
+    "count_totals": (count_totals, EVERY_MINUTE),
     "reconcile_recent": (reconcile_recent, EVERY_HOUR),
     "reconcile_all": (reconcile_all, EVERY_NIGHT),
 }

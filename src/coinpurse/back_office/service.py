@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from datetime import datetime
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import structlog
 
+from coinpurse.back_office import figures
 from coinpurse.back_office.adjustments import Adjustments
 from coinpurse.back_office.audit import record
 from coinpurse.back_office.listing import (
@@ -21,6 +24,7 @@ from coinpurse.back_office.rules import (
     AdjustmentDecision,
     AdjustmentPreview,
     AuditEntry,
+    Overview,
     Role,
     Staff,
     require_role,
@@ -171,6 +175,15 @@ class BackOffice:
         yield csv_header(listing)
         for row in self.export(name, query):
             yield csv_line(listing, row)
+
+    def overview(self) -> Overview:
+        """Return the figures of today and of the last 30 days, as of this moment."""
+        today = datetime.now(ZoneInfo(self._time_zone)).date()
+        return figures.read_overview(self._database, today=today, time_zone=self._time_zone)
+
+    def count_figures(self) -> None:
+        """Count what has happened since the last time, so that the overview need not. The worker does it."""
+        figures.count(self._database)
 
     def preview_adjustment(self, user_id: str, coins: int) -> AdjustmentPreview:
         """Tell what an adjustment would do, and do nothing."""

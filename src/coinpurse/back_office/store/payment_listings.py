@@ -57,6 +57,7 @@ PAYMENTS = Listing(
         Column("created_at", "time", "p.created_at"),
         Column("id", "payment", "p.id"),
         Column("user_id", "user", "p.user_id"),
+        Column("buyer_email", sql="p.buyer_email"),
         Column("pack_sku", sql="p.pack_sku"),
         Column("coins", "coins", "p.coins + p.bonus"),
         Column("amount_minor", "money", "p.amount_minor"),
@@ -80,7 +81,14 @@ PAYMENTS = Listing(
         Search(SESSION, ("p.session_id = %(q)s",)),
         Search(INTENT, ("p.payment_intent_id = %(q)s", "p.review_intent_id = %(q)s")),
         Search(UUID, ("p.id = %(q)s", "p.user_id = %(q)s")),
-        Search(EMAIL, (f"p.user_id = {ACCOUNT}",)),
+        Search(
+            EMAIL,
+            (
+                "lower(p.buyer_email) = lower(%(q)s)",
+                f"p.user_id = {ACCOUNT}",
+                "p.user_id = %(q)s",
+            ),
+        ),
         Search(ANYTHING, ("p.user_id = %(q)s",)),
     ),
 )
