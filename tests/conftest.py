@@ -79,7 +79,7 @@ def database_url(server_address: str) -> Iterator[str]:
     """The address of an empty, migrated database of this test's own."""
     name = f"test_{secrets.token_hex(6)}"
     with psycopg.connect(server_address, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE} STRATEGY FILE_COPY")
     yield _of_database(server_address, name)
     with psycopg.connect(server_address, autocommit=True) as connection:
         connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
