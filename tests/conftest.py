@@ -13,7 +13,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -257,11 +257,15 @@ def chromium() -> Iterator[Browser]:
 
 @dataclass
 class Store:
-    """The standalone store as processes of its own, which may be killed and started again."""
+    """The standalone store as processes of its own, which may be killed and started again.
+
+    environment: variables of its processes besides those that the settings make.
+    """
 
     settings: Settings
     port: int
     directory: Path
+    environment: dict[str, str] = field(default_factory=dict)
     web: subprocess.Popen[bytes] | None = None
     worker: subprocess.Popen[bytes] | None = None
 
@@ -354,6 +358,7 @@ class Store:
             "DATABASE_URL": settings.database_url.get_secret_value(),
             "SECRET_KEY": settings.require_secret_key(),
             "COINPURSE_BASE_URL": self.url,
+            **self.environment,
         }
 
 
