@@ -313,7 +313,7 @@ class Store:
         """Run a `coinpurse` command to its end."""
         return subprocess.run(
             [sys.executable, "-m", "coinpurse", *arguments],
-            env=self._environment(),
+            env=self.variables(),
             cwd=self.directory,
             capture_output=True,
             text=True,
@@ -338,14 +338,15 @@ class Store:
         with log:
             return subprocess.Popen(
                 [sys.executable, "-m", "coinpurse", *arguments],
-                env=self._environment(),
+                env=self.variables(),
                 cwd=self.directory,
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
             )
 
-    def _environment(self) -> dict[str, str]:
+    def variables(self) -> dict[str, str]:
+        """The environment of its processes."""
         settings = self.settings
         assert settings.stripe_webhook_secret is not None
         assert settings.database_url is not None

@@ -31,7 +31,7 @@ def answer(store: Store, *arguments: str, says: str) -> subprocess.CompletedProc
     """Run a command that asks, and answer it."""
     return subprocess.run(
         [sys.executable, "-m", "coinpurse", *arguments],
-        env=store._environment(),
+        env=store.variables(),
         cwd=store.directory,
         input=says,
         capture_output=True,

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 from flask import Flask
+from gunicorn import systemd
 from gunicorn.app.base import BaseApplication
 
 from coinpurse import logs
@@ -39,12 +40,17 @@ class _Server(BaseApplication):  # type: ignore[misc]  # It has no types.
     "--workers", type=click.IntRange(1, 64), default=1, show_default=True, help="Processes."
 )
 def serve(host: str, port: int, workers: int) -> None:
-    """Run the store on a production server until Ctrl-C or SIGTERM."""
+    """Run the store on a production server until Ctrl-C or SIGTERM.
+
+    A socket handed over by systemd is used instead of --host and --port.
+    """
     logs.configure()
     settings = Settings()
     # A wrong setting or an unmigrated database ends the command here, with its mend, not in a loop of workers.
     create_app(settings).extensions["coinpurse"].database.close()
-    _require_free(host, port)
+    # A socket that systemd keeps open outlives restarts: nobody is refused meanwhile.
+    if not systemd.listen_fds(unset_environment=False):
+        _require_free(host, port)
     address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     options = {
         "bind": address,
