@@ -362,6 +362,11 @@ def list_transactions(
     return store.list_transactions(work, user_id, before=before, limit=limit)
 
 
+def open_holds(work: UnitOfWork, user_id: str, *, limit: int = 100) -> list[Hold]:
+    """Return what is set aside of the user's coins, the soonest to end first."""
+    return store.open_holds(work, require_key(user_id, field="user_id"), limit=limit)
+
+
 def sweep_due(work: UnitOfWork, *, most: int = 500) -> int:
     """Time out holds and expire grants whose time has come; returns how many wallets were settled."""
     row = store.call(work, store.SWEEP, most=most)

@@ -98,6 +98,10 @@ GET_HOLD = """
     SELECT id, user_id, coins, captured, state, description, expires_at, created_at
       FROM coinpurse.holds WHERE id = %(id)s
 """
+OPEN_HOLDS = """
+    SELECT id, user_id, coins, captured, state, description, expires_at, created_at
+      FROM coinpurse.holds WHERE user_id = %(user_id)s AND state = 'open' ORDER BY expires_at, id LIMIT %(limit)s
+"""
 # Where the chain stands now or stood at a moment: ids and times of a user's rows rise together.
 POSITION = """
     SELECT coalesce((SELECT id FROM coinpurse.transactions
@@ -344,6 +348,11 @@ def get_hold(work: UnitOfWork, hold_id: int, *, created: bool = False) -> Hold:
     row = work.row(GET_HOLD, id=hold_id)
     assert row is not None
     return Hold(**row._asdict(), created=created)
+
+
+def open_holds(work: UnitOfWork, user_id: str, *, limit: int) -> list[Hold]:
+    """Return the user's open holds, the soonest to end first."""
+    return [Hold(**row._asdict()) for row in work.rows(OPEN_HOLDS, user_id=user_id, limit=limit)]
 
 
 def position_at(work: UnitOfWork, user_id: str, at: datetime | None) -> tuple[int, datetime]:

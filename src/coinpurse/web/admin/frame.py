@@ -68,6 +68,7 @@ def render(template: str, view: Any, notice: object, values: Mapping[str, Any]) 
         coins=formatting.coins,
         signed_coins=formatting.signed_coins,
         number=number,
+        money_of=amount,
         moment=moment,
         moment_utc=formatting.moment,
         stripe_link=stripe_link,

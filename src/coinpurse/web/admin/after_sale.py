@@ -1,0 +1,102 @@
+"""Lists of what comes after a sale, and of the comparisons with Stripe."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from coinpurse.back_office import Row
+from coinpurse.web.admin import frame
+from coinpurse.web.admin.lists import ListPage
+from coinpurse.web.admin.views import link_to
+from coinpurse.web.admin.words import (
+    DISPUTE_STATUSES,
+    FINDING_OUTCOMES,
+    REFUND_STATUSES,
+    REQUEST_STATES,
+    Words,
+)
+from coinpurse.web.language import lazy_gettext as _
+
+States = Mapping[str, Mapping[str, Words]]
+
+
+class Refunds(ListPage):
+    """Money that went back, or is on its way."""
+
+    page = "refunds"
+    title = _("Refunds")
+    group = frame.SALES
+    listing_name = "refunds"
+    states: States = {"status": REFUND_STATUSES}
+    hidden = frozenset({"currency", "payment_id"})
+    nothing = _("No refund yet")
+    hint = _("To give money back, open the payment. Refunds made in Stripe's Dashboard show up here too.")
+    search_hint = _("E-mail, re_…, pi_…")
+
+    def link_of(self, row: Row) -> str | None:
+        """To the payment."""
+        return link_to("payments", "show", payment_id=row["payment_id"])
+
+
+class RefundRequests(ListPage):
+    """Refunds that were asked of us, made or not."""
+
+    page = "refund_requests"
+    title = _("Refund requests")
+    group = frame.SALES
+    listing_name = "refund_requests"
+    states: States = {"state": REQUEST_STATES}
+    hidden = frozenset({"id", "currency", "payment_id", "refund_id"})
+    nothing = _("No refund was asked for yet")
+    hint = _("Refunds that somebody here, or another backend, asked for. One that Stripe has not answered is tried again.")
+    search_hint = _("E-mail, re_…, pi_…")
+
+    def link_of(self, row: Row) -> str | None:
+        """To the payment."""
+        return link_to("payments", "show", payment_id=row["payment_id"])
+
+
+class Disputes(ListPage):
+    """Payments that a bank questions or takes back."""
+
+    page = "disputes"
+    title = _("Disputes")
+    group = frame.SALES
+    listing_name = "disputes"
+    states: States = {"status": DISPUTE_STATUSES}
+    hidden = frozenset({"currency", "payment_id", "withdrawn_minor", "reinstated_minor"})
+    nothing = _("No dispute")
+    hint = _("When a bank questions a payment, its coins are frozen and it is listed here. Answer it in Stripe's Dashboard.")
+    search_hint = _("E-mail, du_…, pi_…")
+
+    def link_of(self, row: Row) -> str | None:
+        """To the payment."""
+        return link_to("payments", "show", payment_id=row["payment_id"])
+
+
+class Reconciliations(ListPage):
+    """Comparisons with Stripe."""
+
+    page = "reconciliations"
+    title = _("Reconciliations")
+    group = frame.STRIPE
+    listing_name = "reconciliations"
+    hidden = frozenset({"looked_at", "step"})
+    nothing = _("Stripe was not compared with the books yet")
+    hint = _("Run `coinpurse reconcile` each night. It repairs what was missed and lists here what it found.")
+
+    def link_of(self, row: Row) -> str | None:
+        """To what it found."""
+        return link_to("findings", run=row["id"])
+
+
+class Findings(ListPage):
+    """What comparisons with Stripe found."""
+
+    page = "findings"
+    title = _("Differences found")
+    group = frame.STRIPE
+    listing_name = "findings"
+    states: States = {"outcome": FINDING_OUTCOMES}
+    nothing = _("No difference")
+    hint = _("Stripe and the books agreed, or were not compared yet.")

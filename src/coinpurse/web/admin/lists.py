@@ -1,0 +1,258 @@
+"""Lists: one page for all of them, driven by what the back office knows of each."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from typing import ClassVar
+
+from flask import Response
+
+from coinpurse.back_office import (
+    LISTINGS,
+    Column,
+    Filter,
+    Listing,
+    ListQuery,
+    Row,
+    csv_header,
+    csv_line,
+    read_query,
+)
+from coinpurse.errors import InvalidRequest
+from coinpurse.web import formatting
+from coinpurse.web.access import current_purse
+from coinpurse.web.admin import frame, list_words
+from coinpurse.web.admin.staff import learn_names, name_of
+from coinpurse.web.admin.views import Page, address_values, expose, link_to
+from coinpurse.web.admin.words import REFUND_REASONS, Words, words_of
+
+CURSORS = ("older", "newer")
+FIGURES = frozenset({"number", "coins", "money"})
+LONGEST_CELL = 90
+# Columns whose values have words wherever they stand.
+TEXTS: Mapping[str, Mapping[str, object]] = {"reason": REFUND_REASONS}
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One cell as it is shown. words: of a state; time: of a moment; stripe: one of Stripe's ids."""
+
+    label: object
+    kind: str
+    text: str = ""
+    link: str | None = None
+    words: Words | None = None
+    time: datetime | None = None
+    stripe: str | None = None
+
+    @property
+    def is_blank(self) -> bool:
+        """Whether there is nothing to show."""
+        return not (self.text or self.words or self.time or self.stripe)
+
+
+@dataclass(frozen=True, slots=True)
+class FilterField:
+    """A field of the form above a list. choices: values with their words, the present one marked."""
+
+    name: str
+    label: object
+    kind: str
+    value: str
+    choices: tuple[tuple[str, object], ...] = ()
+    problem: object = None
+
+
+class ListPage(Page):
+    """A list with its search, filters, pages and CSV.
+
+    listing_name: one of back_office.LISTINGS. states: for columns and filters of states, the words of each.
+    hidden: columns that stand in the CSV alone. link_column: whose cell leads to the row's own page, the first by
+    default. nothing, hint: what an empty list says.
+    """
+
+    listing_name: ClassVar[str]
+    link_column: ClassVar[str] = ""
+    states: ClassVar[Mapping[str, Mapping[str, Words]]] = {}
+    hidden: ClassVar[frozenset[str]] = frozenset()
+    nothing: ClassVar[object]
+    hint: ClassVar[object] = ""
+    search_hint: ClassVar[object] = ""
+
+    @property
+    def listing(self) -> Listing:
+        """What the back office knows of the list."""
+        return LISTINGS[self.listing_name]
+
+    @expose("/")
+    def index(self) -> Response:
+        """One page of the list; a filter that makes no sense is refused at its field."""
+        values = address_values()
+        problem: InvalidRequest | None = None
+        rows: tuple[Row, ...] = ()
+        older = newer = None
+        try:
+            page = current_purse().back_office.page(self.listing, self._query(values))
+        except InvalidRequest as error:
+            problem = error
+        else:
+            rows, older, newer = page.rows, page.older, page.newer
+            users = [column.name for column in self._shown() if column.kind == "user"]
+            learn_names(str(row[name]) for row in rows for name in users if row[name])
+        kept = {name: value for name, value in values.items() if name not in CURSORS}
+        return self.render(
+            "list.html",
+            status=422 if problem else 200,
+            heading=self.title,
+            columns=[self._label(column) for column in self._shown()],
+            rows=[self._cells(row) for row in rows],
+            fields=self._fields(values, problem),
+            problem=list_words.problem_of(problem) if problem else None,
+            filtered=any(kept.get(name) for name in self._names()),
+            newer_link=link_to(self.page, **{**kept, "newer": newer}) if newer else None,
+            older_link=link_to(self.page, **{**kept, "older": older}) if older else None,
+            plain_link=link_to(self.page),
+            export_link=link_to(self.page, "export", **kept),
+            nothing=self.nothing,
+            hint=self.hint,
+            search_hint=self.search_hint,
+            extra=self.above(),
+        )
+
+    @expose("/export.csv")
+    def export(self) -> Response:
+        """Everything that the filters let through, as CSV, streamed."""
+        self.require("export")
+        query = self._query({**address_values(), **dict.fromkeys(CURSORS, "")})
+        office = current_purse().back_office
+
+        def lines() -> Iterator[str]:
+            yield csv_header(self.listing)
+            for row in office.export(self.listing, query):
+                yield csv_line(self.listing, row)
+
+        day = datetime.now(frame.zone()).date().isoformat()
+        return Response(
+            lines(),
+            mimetype="text/csv",
+            headers={
+                "Content-Disposition": f'attachment; filename="{self.page}-{day}.csv"',
+                "Cache-Control": "no-store",
+            },
+        )
+
+    def link_of(self, row: Row) -> str | None:  # noqa: ARG002
+        """Where the first cell of a row leads."""
+        return None
+
+    def above(self) -> Mapping[str, object]:
+        """What a page of its own shows above its list: a link by words, for those who may."""
+        return {}
+
+    def _query(self, values: Mapping[str, str]) -> ListQuery:
+        return read_query(self.listing, values, time_zone=current_purse().settings.time_zone)
+
+    def _shown(self) -> list[Column]:
+        return [column for column in self.listing.columns if column.name not in self.hidden]
+
+    def _names(self) -> list[str]:
+        return ["q", "from", "to", *(each.name for each in self.listing.filters)]
+
+    def _label(self, column: Column) -> dict[str, object]:
+        return {
+            "name": column.name,
+            "words": list_words.label_of(column.name),
+            "number": column.kind in FIGURES,
+        }
+
+    def _cells(self, row: Row) -> list[Cell]:
+        shown = self._shown()
+        cells = [self.cell(column, row) for column in shown]
+        link = self.link_of(row)
+        if link is not None:
+            names = [column.name for column in shown]
+            place = names.index(self.link_column) if self.link_column else 0
+            cells[place] = replace(cells[place], link=link)
+        return cells
+
+    def cell(self, column: Column, row: Row) -> Cell:
+        """One cell, in the reader's form."""
+        value, label = row[column.name], list_words.label_of(column.name)
+        if value is None or value == "":
+            return Cell(label, column.kind)
+        if column.name in self.states:
+            return Cell(label, "status", words=words_of(dict(self.states[column.name]), value))
+        if isinstance(value, datetime):
+            return Cell(label, "time", time=value)
+        if column.kind == "stripe":
+            return Cell(label, "stripe", stripe=str(value))
+        return Cell(label, column.kind, _text(column, row), _link(column, value))
+
+    def _fields(
+        self, values: Mapping[str, str], problem: InvalidRequest | None
+    ) -> list[FilterField]:
+        fields = [self._filter_field(each, values) for each in self.listing.filters]
+        if self.listing.time is not None:
+            fields += [
+                FilterField(name, list_words.label_of(name), "date", values.get(name, ""))
+                for name in ("from", "to")
+            ]
+        if self.listing.searches:
+            fields.insert(
+                0, FilterField("q", list_words.label_of("q"), "search", values.get("q", ""))
+            )
+        return [
+            FilterField(
+                each.name, each.label, each.kind, each.value, each.choices,
+                list_words.problem_of(problem) if problem and problem.field == each.name else None,
+            )
+            for each in fields
+        ]  # fmt: skip
+
+    def _filter_field(self, known: Filter, values: Mapping[str, str]) -> FilterField:
+        states = self.states.get(known.name, {})
+        choices: tuple[tuple[str, object], ...] = tuple(
+            (value, states[value].name if value in states else list_words.choice_of(value))
+            for value in known.choices
+        )
+        if known.kind == "flag":
+            choices = (("1", list_words.YES),)
+        kind = "text" if known.kind == "text" else "choice"
+        return FilterField(
+            known.name, list_words.label_of(known.name), kind, values.get(known.name, ""), choices
+        )
+
+
+def _link(column: Column, value: object) -> str | None:
+    if column.kind == "user":
+        return link_to("wallets", "show", user=str(value))
+    if column.kind == "payment":
+        return link_to("payments", "show", payment_id=str(value))
+    return None
+
+
+def _text(column: Column, row: Row) -> str:
+    value = row[column.name]
+    if column.name in TEXTS:
+        return str(TEXTS[column.name].get(str(value), value))
+    if column.kind == "money":
+        return frame.amount(value, row[column.currency])
+    if column.kind == "coins" and isinstance(value, int):
+        return formatting.coins(value)
+    if column.kind == "number" and isinstance(value, int | float):
+        return frame.number(value)
+    if column.kind == "user":
+        return name_of(str(value))
+    if isinstance(value, bool):
+        return str(list_words.YES if value else list_words.NO)
+    if isinstance(value, date):
+        return frame.day(value)
+    text = (
+        json.dumps(value, ensure_ascii=False, default=str)
+        if isinstance(value, dict | list)
+        else str(value)
+    )
+    return text if len(text) <= LONGEST_CELL else f"{text[: LONGEST_CELL - 1]}…"
