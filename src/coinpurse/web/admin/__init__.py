@@ -9,13 +9,32 @@ from __future__ import annotations
 import flask_admin
 from flask import Flask
 
+from coinpurse.web.admin.after_sale import (
+    Disputes,
+    Findings,
+    Reconciliations,
+    RefundRequests,
+    Refunds,
+)
+from coinpurse.web.admin.events import Events
 from coinpurse.web.admin.overview import Overview
+from coinpurse.web.admin.payments import Payments
 from coinpurse.web.admin.views import Page, endpoint_of
+from coinpurse.web.admin.wallets import Wallets
 
 __all__ = ["add_views", "mount"]
 
 # Every page but the overview, in the order of the menu.
-PAGES: tuple[type[Page], ...] = ()
+PAGES: tuple[type[Page], ...] = (
+    Payments,
+    Refunds,
+    RefundRequests,
+    Disputes,
+    Wallets,
+    Events,
+    Reconciliations,
+    Findings,
+)
 
 
 def add_views(admin: flask_admin.Admin, *, under: str = "coinpurse/") -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import ClassVar
 
 from coinpurse.back_office import Row
 from coinpurse.web.admin import frame
@@ -27,10 +28,12 @@ class Refunds(ListPage):
     title = _("Refunds")
     group = frame.SALES
     listing_name = "refunds"
-    states: States = {"status": REFUND_STATUSES}
+    states: ClassVar[States] = {"status": REFUND_STATUSES}
     hidden = frozenset({"currency", "payment_id"})
     nothing = _("No refund yet")
-    hint = _("To give money back, open the payment. Refunds made in Stripe's Dashboard show up here too.")
+    hint = _(
+        "To give money back, open the payment. Refunds made in Stripe's Dashboard show up here too."
+    )
     search_hint = _("E-mail, re_…, pi_…")
 
     def link_of(self, row: Row) -> str | None:
@@ -45,10 +48,12 @@ class RefundRequests(ListPage):
     title = _("Refund requests")
     group = frame.SALES
     listing_name = "refund_requests"
-    states: States = {"state": REQUEST_STATES}
+    states: ClassVar[States] = {"state": REQUEST_STATES}
     hidden = frozenset({"id", "currency", "payment_id", "refund_id"})
     nothing = _("No refund was asked for yet")
-    hint = _("Refunds that somebody here, or another backend, asked for. One that Stripe has not answered is tried again.")
+    hint = _(
+        "Refunds that were asked for here or by another backend. Unanswered ones are tried again."
+    )
     search_hint = _("E-mail, re_…, pi_…")
 
     def link_of(self, row: Row) -> str | None:
@@ -63,10 +68,10 @@ class Disputes(ListPage):
     title = _("Disputes")
     group = frame.SALES
     listing_name = "disputes"
-    states: States = {"status": DISPUTE_STATUSES}
+    states: ClassVar[States] = {"status": DISPUTE_STATUSES}
     hidden = frozenset({"currency", "payment_id", "withdrawn_minor", "reinstated_minor"})
     nothing = _("No dispute")
-    hint = _("When a bank questions a payment, its coins are frozen and it is listed here. Answer it in Stripe's Dashboard.")
+    hint = _("When a bank questions a payment, it is listed here. Answer it in Stripe's Dashboard.")
     search_hint = _("E-mail, du_…, pi_…")
 
     def link_of(self, row: Row) -> str | None:
@@ -83,7 +88,9 @@ class Reconciliations(ListPage):
     listing_name = "reconciliations"
     hidden = frozenset({"looked_at", "step"})
     nothing = _("Stripe was not compared with the books yet")
-    hint = _("Run `coinpurse reconcile` each night. It repairs what was missed and lists here what it found.")
+    hint = _(
+        "Run `coinpurse reconcile` each night. It repairs what was missed and lists here what it found."
+    )
 
     def link_of(self, row: Row) -> str | None:
         """To what it found."""
@@ -97,6 +104,6 @@ class Findings(ListPage):
     title = _("Differences found")
     group = frame.STRIPE
     listing_name = "findings"
-    states: States = {"outcome": FINDING_OUTCOMES}
+    states: ClassVar[States] = {"outcome": FINDING_OUTCOMES}
     nothing = _("No difference")
     hint = _("Stripe and the books agreed, or were not compared yet.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from typing import ClassVar
 
 from flask import Response
 from werkzeug.wrappers import Response as AnyResponse
@@ -39,7 +40,7 @@ class Events(ListPage):
     title = _("Events")
     group = frame.STRIPE
     listing_name = "events"
-    states: Mapping[str, Mapping[str, Words]] = {"state": EVENT_STATES}
+    states: ClassVar[Mapping[str, Mapping[str, Words]]] = {"state": EVENT_STATES}
     hidden = frozenset({"id", "livemode", "next_attempt_at"})
     nothing = _("No event yet")
     hint = _("Stripe's deliveries are kept here as they came, with what became of each.")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import ClassVar
@@ -11,15 +11,11 @@ from typing import ClassVar
 from flask import Response
 
 from coinpurse.back_office import (
-    LISTINGS,
     Column,
     Filter,
     Listing,
     ListQuery,
     Row,
-    csv_header,
-    csv_line,
-    read_query,
 )
 from coinpurse.errors import InvalidRequest
 from coinpurse.web import formatting
@@ -69,7 +65,7 @@ class FilterField:
 class ListPage(Page):
     """A list with its search, filters, pages and CSV.
 
-    listing_name: one of back_office.LISTINGS. states: for columns and filters of states, the words of each.
+    listing_name: what the back office calls the list. states: for columns and filters of states, the words of each.
     hidden: columns that stand in the CSV alone. link_column: whose cell leads to the row's own page, the first by
     default. nothing, hint: what an empty list says.
     """
@@ -85,7 +81,7 @@ class ListPage(Page):
     @property
     def listing(self) -> Listing:
         """What the back office knows of the list."""
-        return LISTINGS[self.listing_name]
+        return current_purse().back_office.listing(self.listing_name)
 
     @expose("/")
     def index(self) -> Response:
@@ -95,14 +91,15 @@ class ListPage(Page):
         rows: tuple[Row, ...] = ()
         older = newer = None
         try:
-            page = current_purse().back_office.page(self.listing, self._query(values))
+            page = current_purse().back_office.page(self.listing_name, self._query(values))
         except InvalidRequest as error:
             problem = error
         else:
             rows, older, newer = page.rows, page.older, page.newer
             users = [column.name for column in self._shown() if column.kind == "user"]
             learn_names(str(row[name]) for row in rows for name in users if row[name])
-        kept = {name: value for name, value in values.items() if name not in CURSORS}
+        # Of the address, only what a list knows goes on: other names might be options of `url_for`.
+        kept = {name: values[name] for name in self._names() if values.get(name)}
         return self.render(
             "list.html",
             status=422 if problem else 200,
@@ -111,7 +108,7 @@ class ListPage(Page):
             rows=[self._cells(row) for row in rows],
             fields=self._fields(values, problem),
             problem=list_words.problem_of(problem) if problem else None,
-            filtered=any(kept.get(name) for name in self._names()),
+            filtered=bool(kept.keys() - {"limit"}),
             newer_link=link_to(self.page, **{**kept, "newer": newer}) if newer else None,
             older_link=link_to(self.page, **{**kept, "older": older}) if older else None,
             plain_link=link_to(self.page),
@@ -127,16 +124,9 @@ class ListPage(Page):
         """Everything that the filters let through, as CSV, streamed."""
         self.require("export")
         query = self._query({**address_values(), **dict.fromkeys(CURSORS, "")})
-        office = current_purse().back_office
-
-        def lines() -> Iterator[str]:
-            yield csv_header(self.listing)
-            for row in office.export(self.listing, query):
-                yield csv_line(self.listing, row)
-
         day = datetime.now(frame.zone()).date().isoformat()
         return Response(
-            lines(),
+            current_purse().back_office.export_csv(self.listing_name, query),
             mimetype="text/csv",
             headers={
                 "Content-Disposition": f'attachment; filename="{self.page}-{day}.csv"',
@@ -153,13 +143,13 @@ class ListPage(Page):
         return {}
 
     def _query(self, values: Mapping[str, str]) -> ListQuery:
-        return read_query(self.listing, values, time_zone=current_purse().settings.time_zone)
+        return current_purse().back_office.read_query(self.listing_name, values)
 
     def _shown(self) -> list[Column]:
         return [column for column in self.listing.columns if column.name not in self.hidden]
 
     def _names(self) -> list[str]:
-        return ["q", "from", "to", *(each.name for each in self.listing.filters)]
+        return ["q", "from", "to", "limit", *(each.name for each in self.listing.filters)]
 
     def _label(self, column: Column) -> dict[str, object]:
         return {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import ClassVar
 from uuid import UUID
 
 from flask import Response
@@ -39,7 +40,7 @@ class Payments(Refunding, Reviewing, Cancelling, ListPage):
     title = _("Payments")
     group = frame.SALES
     listing_name = "payments"
-    states: Mapping[str, Mapping[str, Words]] = {"status": PAYMENT_STATUSES}
+    states: ClassVar[Mapping[str, Mapping[str, Words]]] = {"status": PAYMENT_STATUSES}
     hidden = frozenset(
         {"id", "currency", "session_id", "payment_intent_id", "livemode", "completed_at"}
     )
@@ -66,7 +67,7 @@ class Payments(Refunding, Reviewing, Cancelling, ListPage):
             badges=badges_of(payment),
             history=history,
             wallet=_wallet(payment),
-            timeline=shown(purse.back_office.timeline(payment.id)),
+            timeline=shown([]),
             refundable=can_be_refunded(payment, history),
             closable=can_be_closed(payment),
             refund_words=lambda status: words_of(REFUND_STATUSES, status),

@@ -151,7 +151,7 @@ def get_payment(payment_id: UUID) -> Payment:
     return payment
 
 
-def effect_of(preview: RefundPreview) -> str:
+def effect_of(preview: RefundPreview) -> object:
     """What a refund does to the coins, in one sentence."""
     if preview.coins == 0:
         return gettext("No coins are taken back: the amount is too small for a whole coin.")
@@ -182,7 +182,7 @@ def effect_of(preview: RefundPreview) -> str:
             preview.coins,
             **facts,
         )
-    return str(words)
+    return words
 
 
 def _read_wish() -> Wish:
@@ -234,7 +234,9 @@ def _result(done: RefundRequest) -> Words:
     if done.state == "made":
         return Words(_("%(amount)s is on its way back.") % {"amount": amount}, "good", "check")
     if done.state == "refused":
-        return Words(_("Stripe refused to give back %(amount)s.") % {"amount": amount}, "warn", "cross")
+        return Words(
+            _("Stripe refused to give back %(amount)s.") % {"amount": amount}, "warn", "cross"
+        )
     words = _("Stripe has not answered about %(amount)s yet. The worker goes on asking.")
     return Words(words % {"amount": amount}, "wait", "clock")
 

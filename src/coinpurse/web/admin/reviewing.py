@@ -111,7 +111,10 @@ class Cancelling(Page):
             heading=_("Close this checkout?"),
             back=back_to(payment),
             effect=gettext("The buyer can no longer pay it. If it was paid first, it stays paid."),
-            facts={_("Buyer"): name_of(payment.user_id), _("Price"): formatting.money(payment.price)},
+            facts={
+                _("Buyer"): name_of(payment.user_id),
+                _("Price"): formatting.money(payment.price),
+            },
             action=link_to("payments", "close", payment_id=payment.id),
             kept={},
             label=_("Close the checkout"),
@@ -136,7 +139,9 @@ class Cancelling(Page):
         words = (
             Words(_("The checkout is closed."), "good", "check")
             if after.status == "cancelled"
-            else Words(_("The checkout was not open any more; this is how it stands."), "calm", "dot")
+            else Words(
+                _("The checkout was not open any more; this is how it stands."), "calm", "dot"
+            )
         )
         return go_to(link, words)
 
@@ -151,7 +156,7 @@ def can_be_closed(payment: Payment) -> bool:
     )
 
 
-def effect_of(payment: Payment, decision: Decision) -> str:
+def effect_of(payment: Payment, decision: Decision) -> object:
     """What a decision does, in one sentence."""
     facts = {
         "coins": formatting.coins(payment.total_coins),
@@ -160,15 +165,15 @@ def effect_of(payment: Payment, decision: Decision) -> str:
     if decision == "credit":
         return gettext("Credits %(coins)s coins to %(buyer)s.", **facts)
     if decision == "refund":
-        return gettext("Gives the money of this payment back to %(buyer)s. No coins are credited.", **facts)
+        return gettext(
+            "Gives the money of this payment back to %(buyer)s. No coins are credited.", **facts
+        )
     return gettext("Closes the review. No coins move, and no money.")
 
 
 def back_to(payment: Payment) -> dict[str, object]:
     """The way back to a payment."""
     return {"link": link_to("payments", "show", payment_id=payment.id), "name": _("Payment")}
-
-
 
 
 def _read_decision(payment: Payment) -> Decision | None:

@@ -139,7 +139,7 @@ def _text(name: str) -> Callable[[Facts], str]:
 
 
 def _decision(facts: Facts) -> str:
-    known = DECISIONS.get(str(facts.get("decision")))  # type: ignore[call-overload]
+    known = DECISIONS.get(str(facts.get("decision")))
     return str(known[0]) if known else ""
 
 

@@ -24,7 +24,8 @@ from coinpurse.web.admin.views import expose, go_to, link_to, member_id, read_te
 from coinpurse.web.admin.words import BLOCKED, PAYMENT_STATUSES, Words, words_of
 from coinpurse.web.language import gettext
 from coinpurse.web.language import lazy_gettext as _
-from coinpurse.web.transaction_words import changes_of, words_of as transaction_words_of
+from coinpurse.web.transaction_words import changes_of
+from coinpurse.web.transaction_words import words_of as transaction_words_of
 
 UNBLOCK: Action = "unblock"
 HISTORY_ROWS = 25
@@ -146,9 +147,7 @@ class Wallets(ListPage):
                 subject_id=user_id,
                 reason=reason,
             )
-            ledger.unblock(
-                work, user_id, key=f"office:{nonce}", reason=reason, actor=member_id()
-            )
+            ledger.unblock(work, user_id, key=f"office:{nonce}", reason=reason, actor=member_id())
         return _is_free(user_id)
 
     def _ask(self, wallet: Wallet, problem: object = None) -> Response:
@@ -176,7 +175,7 @@ def moves_in_words(grant: GrantStory) -> list[str]:
     return [f"{name} {formatting.signed_coins(coins)}" for name, coins in sums.items() if coins]
 
 
-def _effect(wallet: Wallet) -> str:
+def _effect(wallet: Wallet) -> object:
     if wallet.debt:
         return gettext(
             "The wallet may spend again. Its debt of %(coins)s stays; the next credit repays it.",
