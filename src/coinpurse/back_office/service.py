@@ -27,6 +27,7 @@ from coinpurse.back_office.rules import (
     Overview,
     Role,
     Staff,
+    TimelineEntry,
     require_role,
 )
 from coinpurse.back_office.spreadsheet import csv_header, csv_line
@@ -34,10 +35,12 @@ from coinpurse.back_office.store import audit as audit_store
 from coinpurse.back_office.store import paging
 from coinpurse.back_office.store import staff as staff_store
 from coinpurse.back_office.store.listings import LISTINGS
+from coinpurse.back_office.timeline import timeline_of
 from coinpurse.db import Database, UnitOfWork
 from coinpurse.errors import LastOwner, NotFound
 from coinpurse.ledger import SpendOrder
 from coinpurse.ledger.rules import require_key
+from coinpurse.purchases import Payment
 
 log = structlog.get_logger()
 
@@ -184,6 +187,11 @@ class BackOffice:
     def count_figures(self) -> None:
         """Count what has happened since the last time, so that the overview need not. The worker does it."""
         figures.count(self._database)
+
+    def timeline(self, payment: Payment) -> Sequence[TimelineEntry]:
+        """Return everything that happened to a payment, oldest first. Stripe is not asked."""
+        with self._database.unit_of_work() as work:
+            return timeline_of(work, payment)
 
     def preview_adjustment(self, user_id: str, coins: int) -> AdjustmentPreview:
         """Tell what an adjustment would do, and do nothing."""
