@@ -298,8 +298,8 @@ def test_every_comment_is_in_the_database_letter_for_letter(database: Database) 
     # Newest revision first: an older comment on the same thing was replaced.
     written: dict[str, str] = {}
     for text in texts:
-        for thing, comment in re.findall(r"COMMENT ON ([^']+) IS\s+'([^']+)'", text):
-            written.setdefault(thing, comment)
+        for thing, comment in re.findall(r"COMMENT ON ([^']+) IS\s+'((?:[^']|'')+)'", text):
+            written.setdefault(thing, comment.replace("''", "'"))
 
     assert len(written) > 8
     assert not [comment for comment in written.values() if comment not in laid]
@@ -344,3 +344,18 @@ def test_what_integrators_read_has_its_names(database: Database) -> None:
         *("id", "user_id", "type", "coins", "amount_usd", "session_id", "description"),
         "created_at",
     }
+
+
+def test_an_upgrade_gives_up_on_a_table_in_use_instead_of_keeping_everybody_waiting(
+    empty: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(migrate, "LOCK_SECONDS", 1)
+    bring_to(empty, "0008")
+    with psycopg.connect(empty.conninfo) as user:
+        user.execute("LOCK TABLE coinpurse.payment_sessions IN ACCESS SHARE MODE")
+
+        with pytest.raises(ConfigurationError, match="nothing was changed"):
+            upgrade(empty)
+
+        user.rollback()
+    assert upgrade(empty)

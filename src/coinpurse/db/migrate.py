@@ -26,16 +26,31 @@ from coinpurse.errors import ConfigurationError
 SCHEMA = "coinpurse"
 # Any number that no other application is likely to lock.
 UPGRADE_LOCK = 0x636F696E
+# How long an upgrade waits for a table that somebody uses: meanwhile everybody else would queue behind it.
+LOCK_SECONDS = 15
 
 
 def upgrade(database: Database) -> bool:
     """Bring the schema to this version in one transaction. Returns False where nothing was to be done.
 
     Safe to repeat and to run by several processes at once: the others wait. Raises ConfigurationError for
-    a database of a newer version.
+    a database of a newer version, and where a table stays in use by a long transaction.
     """
+    try:
+        return _upgrade(database)
+    except OperationalError as error:
+        if not isinstance(error.orig, psycopg.errors.LockNotAvailable):
+            raise
+        raise ConfigurationError(
+            f"A table was in use for {LOCK_SECONDS} seconds, and nothing was changed. Find the long transaction in"
+            " pg_stat_activity, or wait for a quiet moment, and run `coinpurse db upgrade` again."
+        ) from error
+
+
+def _upgrade(database: Database) -> bool:
     with _connected(database) as connection, connection.begin():
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": UPGRADE_LOCK})
+        connection.execute(text(f"SET LOCAL lock_timeout = '{LOCK_SECONDS}s'"))
         connection.execute(text(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}"))
         problem = _problem(connection)
         if problem is None:
