@@ -17,6 +17,9 @@ from coinpurse.errors import EmailTaken, InvalidEmail, WrongCredentials
 # The account that `coinpurse demo` makes and shows; it never exists elsewhere.
 DEMO_EMAIL = "demo@example.com"
 DEMO_PASSWORD = "pocketful-of-coins"  # noqa: S105
+# And the one of who owns the demo's store.
+OWNER_EMAIL = "owner@example.com"
+OWNER_PASSWORD = "keys-to-the-counting-house"  # noqa: S105
 
 log = structlog.get_logger()
 
@@ -88,9 +91,13 @@ class Accounts:
             return False
 
 
-def ensure_account(database: Database, email: str, password: str) -> None:
+def ensure_account(database: Database, email: str, password: str) -> Account:
     """Make the account unless the address has one; its password then stays as it is."""
+    accounts = Accounts(database)
     try:
-        Accounts(database).register(email, password)
+        return accounts.register(email, password)
     except EmailTaken:
         log.info("account.kept", email_domain=email.rpartition("@")[2])
+        found = accounts.find_by_email(email)
+        assert found is not None
+        return found

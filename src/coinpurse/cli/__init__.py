@@ -21,6 +21,7 @@ from coinpurse.cli import (
     payments,
     reconcile,
     serve,
+    staff,
     wallet,
     worker,
 )
@@ -62,6 +63,7 @@ for command in (
     payments.payments,
     wallet.wallet,
     keys.keys,
+    staff.staff,
     ledger.verify,
     reconcile.reconcile,
 ):

@@ -18,7 +18,15 @@ from rich.console import Console
 from rich.panel import Panel
 
 from coinpurse import logs
-from coinpurse.accounts import DEMO_EMAIL, DEMO_PASSWORD, ensure_account
+from coinpurse.accounts import (
+    DEMO_EMAIL,
+    DEMO_PASSWORD,
+    OWNER_EMAIL,
+    OWNER_PASSWORD,
+    ensure_account,
+)
+from coinpurse.back_office import BackOffice
+from coinpurse.cli import output
 from coinpurse.db import Database, upgrade
 from coinpurse.errors import ConfigurationError
 from coinpurse.settings import Settings
@@ -36,7 +44,7 @@ console = Console()
 @click.option("--port", type=PORT, default=5000, show_default=True, help="The store's.")
 @click.option("--sandbox-port", type=PORT, default=12111, show_default=True, help="The sandbox's.")
 @click.option(
-    "--use-database-url", is_flag=True, help="Use DATABASE_URL, which gets a demo account."
+    "--use-database-url", is_flag=True, help="Use DATABASE_URL, which gets two demo accounts."
 )
 def demo(port: int, sandbox_port: int, use_database_url: bool) -> None:
     """Run the store with a sandbox for Stripe: no account, no network, no real money.
@@ -50,8 +58,8 @@ def demo(port: int, sandbox_port: int, use_database_url: bool) -> None:
     logs.configure()
     if Settings().database_url is not None and not use_database_url:
         raise ConfigurationError(
-            "DATABASE_URL is set, and the demo makes an account with a known password. Unset it, or confirm"
-            " with --use-database-url that the database may have one."
+            "DATABASE_URL is set, and the demo makes accounts with known passwords. Unset it, or confirm"
+            " with --use-database-url that the database may have them."
         )
     _require_free_port(port, "give another with --port")
     sandbox_url = None
@@ -74,6 +82,7 @@ def _start(stack: ExitStack, settings: Settings, base_url: str, sandbox_url: str
         database = Database.from_settings(settings)
         upgrade(database)
         ensure_account(database, DEMO_EMAIL, DEMO_PASSWORD)
+        _make_owner(settings, database)
         stack.callback(database.close)
     console.print("✓ PostgreSQL, with the store's tables")
     children = []
@@ -88,6 +97,17 @@ def _start(stack: ExitStack, settings: Settings, base_url: str, sandbox_url: str
     console.print("✓ Store and worker")
     console.print(_where_to_go(base_url, sandbox_url))
     _wait_for_an_end(children)
+
+
+def _make_owner(settings: Settings, database: Database) -> None:
+    owner = ensure_account(database, OWNER_EMAIL, OWNER_PASSWORD)
+    office = BackOffice(
+        database,
+        spend_order=settings.spend_order,
+        approval_above=settings.approval_above,
+        time_zone=settings.time_zone,
+    )
+    office.grant_role(owner.user_id, "owner", actor=output.acting())
 
 
 def _start_sandbox(
@@ -189,6 +209,8 @@ def _where_to_go(base_url: str, sandbox_url: str | None) -> Panel:
     lines = [
         f"Store      [bold]{base_url}[/]",
         f"Log in     {DEMO_EMAIL}  ·  {DEMO_PASSWORD}",
+        f"Admin      [bold]{base_url}/admin/[/]",
+        f"Log in     {OWNER_EMAIL}  ·  {OWNER_PASSWORD}",
         "Test card  4242 4242 4242 4242, any future date, any CVC",
     ]
     if sandbox_url:

@@ -55,7 +55,12 @@ def replay(event_id: str | None, type_: str | None, failed: bool, as_json: bool)
     """
     if (event_id is None) == (type_ is None and not failed):
         raise click.UsageError("Give the id of one event, or --type, or --failed.")
-    inbox = output.purse_of_environment().inbox
+    purse = output.purse_of_environment()
+    inbox = purse.inbox
+    which = "failed" if failed and type_ is None else type_
+    output.record(
+        purse, "event.replay", "event", event_id or which or "", only_failed=failed or None
+    )
     if event_id is not None:
         fine = _replay_one(inbox, event_id, as_json=as_json)
     else:

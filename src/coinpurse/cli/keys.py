@@ -26,7 +26,11 @@ def keys() -> None:
 @output.as_json
 def create(name: str, scopes: tuple[str, ...], as_json: bool) -> None:
     """Make a key and show it, this once."""
-    made = output.purse_of_environment().api_keys.create(name, scopes)
+    purse = output.purse_of_environment()
+    made = purse.api_keys.create(name, scopes)
+    output.record(
+        purse, "api_key.create", "api_key", made.key.prefix, name=made.key.name, scopes=scopes
+    )
     if as_json:
         output.print_json({"key": made.text, **_summary(made.key)})
         return
@@ -51,7 +55,9 @@ def list_(as_json: bool) -> None:
 @click.argument("prefix")
 def revoke(prefix: str) -> None:
     """End a key for good, named by its prefix as `keys list` shows it. Safe to repeat."""
-    key = output.purse_of_environment().api_keys.revoke(prefix)
+    purse = output.purse_of_environment()
+    key = purse.api_keys.revoke(prefix)
+    output.record(purse, "api_key.revoke", "api_key", key.prefix, name=key.name)
     click.echo(
         f"{key.prefix} ({key.name}) is revoked; running servers refuse it within {CACHE_SECONDS:.0f} seconds."
     )

@@ -13,6 +13,8 @@ from rich.console import Console
 from rich.table import Table
 
 from coinpurse import logs
+from coinpurse.accounts import Accounts
+from coinpurse.back_office import COMMAND_ACTOR
 from coinpurse.errors import ConfigurationError
 from coinpurse.extension import Coinpurse
 from coinpurse.settings import Settings
@@ -53,6 +55,37 @@ def purse_of_environment() -> Coinpurse:
     purse = Coinpurse(settings=settings)
     purse.require_ready()
     return purse
+
+
+def acting() -> str:
+    """Who runs the command, as the audit log names them."""
+    return f"{COMMAND_ACTOR}{user_of_system()}"
+
+
+def record(
+    purse: Coinpurse,
+    action: str,
+    subject_kind: str,
+    subject_id: str,
+    *,
+    reason: str = "",
+    **facts: object,
+) -> None:
+    """Keep in the audit log what a command is about to do. facts: those that are None are left out."""
+    purse.back_office.record(
+        actor=acting(),
+        action=action,
+        subject_kind=subject_kind,
+        subject_id=subject_id,
+        reason=reason,
+        facts={name: fact for name, fact in facts.items() if fact is not None},
+    )
+
+
+def known_user(purse: Coinpurse, given: str) -> str:
+    """Return the id of the account with this e-mail address, else what was given."""
+    account = Accounts(purse.database).find_by_email(given) if "@" in given else None
+    return account.user_id if account else given
 
 
 def print_json(value: object) -> None:

@@ -102,6 +102,16 @@ def refund(
         )
         click.confirm("Give the money back?", abort=True)
     key = key or f"refund:{secrets.token_hex(16)}"
+    output.record(
+        purse,
+        "payment.refund",
+        "payment",
+        str(payment.id),
+        amount_minor=amount_minor,
+        stripe_reason=reason,
+        decided_by=actor,
+        key=key,
+    )
     made = purse.refund(payment.id, amount_minor, reason=reason, key=key, actor=actor)
     payment = _known_payment(purse, str(payment.id))
     if as_json:
@@ -128,6 +138,15 @@ def resolve(
         raise click.UsageError("Say how: --credit, --refund or --dismiss.")
     purse = output.purse_of_environment()
     payment = _known_payment(purse, id_or_session)
+    output.record(
+        purse,
+        "payment.resolve",
+        "payment",
+        str(payment.id),
+        reason=reason,
+        decision=decision,
+        decided_by=actor,
+    )
     settled = purse.resolve_review(payment.id, decision, reason=reason, actor=actor)
     output.print_rows(
         [{**_summary(settled), "note": settled.review_note}], as_json=as_json, empty=""

@@ -8,10 +8,12 @@ from datetime import datetime
 
 import click
 
-from coinpurse.accounts import Accounts
+from coinpurse import ledger
+from coinpurse.back_office import record
 from coinpurse.cli import output
-from coinpurse.extension import Coinpurse
+from coinpurse.db import UnitOfWork
 from coinpurse.ledger import Explanation, GrantStory, Transaction, Wallet
+from coinpurse.ledger.rules import require_callers_key
 
 
 class _Moment(click.ParamType[datetime]):
@@ -40,7 +42,7 @@ def wallet() -> None:
 def show(user_id: str, limit: int, as_json: bool) -> None:
     """Show a user's balance and latest transactions. USER_ID may be an account's e-mail address."""
     purse = output.purse_of_environment()
-    user_id = _known_user(purse, user_id)
+    user_id = output.known_user(purse, user_id)
     found = purse.wallet(user_id)
     rows = [_summary(row) for row in purse.transactions(user_id, limit=min(limit, 200))]
     if as_json:
@@ -59,7 +61,7 @@ def show(user_id: str, limit: int, as_json: bool) -> None:
 def explain(user_id: str, at: datetime | None, as_json: bool) -> None:
     """Show a balance at any moment, and what it is made of. USER_ID may be an account's e-mail address."""
     purse = output.purse_of_environment()
-    found = purse.explain(_known_user(purse, user_id), at=at)
+    found = purse.explain(output.known_user(purse, user_id), at=at)
     if as_json:
         output.print_json(asdict(found))
         return
@@ -87,13 +89,17 @@ def adjust(
     USER_ID may be an account's e-mail address.
     """
     purse = output.purse_of_environment()
-    row = purse.adjust(
-        _known_user(purse, user_id),
-        coins,
-        key=key or f"by-hand:{secrets.token_hex(16)}",
-        reason=reason,
-        actor=actor,
-    )
+    with purse.database.unit_of_work() as work:
+        row = ledger.adjust(
+            work,
+            output.known_user(purse, user_id),
+            coins,
+            key=require_callers_key(key or f"by-hand:{secrets.token_hex(16)}"),
+            reason=reason,
+            actor=actor,
+            spend_order=purse.settings.spend_order,
+        )
+        _record(work, "wallet.adjust", row, reason)
     if as_json:
         output.print_json(asdict(row))
         return
@@ -115,22 +121,32 @@ def unblock(user_id: str, reason: str, key: str | None, actor: str, as_json: boo
     USER_ID may be an account's e-mail address.
     """
     purse = output.purse_of_environment()
-    row = purse.unblock(
-        _known_user(purse, user_id),
-        key=key or f"unblock:{secrets.token_hex(16)}",
-        reason=reason,
-        actor=actor,
-    )
+    with purse.database.unit_of_work() as work:
+        row = ledger.unblock(
+            work,
+            output.known_user(purse, user_id),
+            key=key or f"unblock:{secrets.token_hex(16)}",
+            reason=reason,
+            actor=actor,
+        )
+        _record(work, "wallet.unblock", row, reason)
     if as_json:
         output.print_json(asdict(row))
         return
     click.echo(f"{user_id} may spend again (transaction {row.id})")
 
 
-def _known_user(purse: Coinpurse, given: str) -> str:
-    """Return the id of the account with this e-mail address, else what was given."""
-    account = Accounts(purse.database).find_by_email(given) if "@" in given else None
-    return account.user_id if account else given
+def _record(work: UnitOfWork, action: str, row: Transaction, reason: str) -> None:
+    if row.created:
+        record(
+            work,
+            actor=output.acting(),
+            action=action,
+            subject_kind="wallet",
+            subject_id=row.user_id,
+            reason=reason,
+            facts={"coins": row.coins, "transaction_id": row.id, "decided_by": row.actor},
+        )
 
 
 def _of_wallet(found: Wallet) -> str:

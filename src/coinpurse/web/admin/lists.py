@@ -210,7 +210,7 @@ class ListPage(Page):
         )
         if known.kind == "flag":
             choices = (("1", list_words.YES),)
-        kind = "text" if known.kind == "text" else "choice"
+        kind = "choice" if choices else "text"
         return FilterField(
             known.name, list_words.label_of(known.name), kind, values.get(known.name, ""), choices
         )

@@ -1,0 +1,47 @@
+"""The commands: who is on the staff, and that what they change is kept in the audit log."""
+
+from __future__ import annotations
+
+import getpass
+import json
+
+from coinpurse.accounts import Accounts
+from coinpurse.db import Database
+from tests.conftest import Store
+
+
+def entries(database: Database) -> list[tuple[str, str, str]]:
+    with database.unit_of_work() as work:
+        rows = work.rows("SELECT actor, action, subject_id FROM coinpurse.audit_log ORDER BY id")
+    return [(row.actor, row.action, row.subject_id) for row in rows]
+
+
+def test_an_owner_is_made_listed_and_kept(store: Store, database: Database) -> None:
+    account = Accounts(database).register("olga@example.com", "a long password")
+
+    added = store.run("staff", "add", "Olga@example.com", "--role", "owner")
+    assert (added.returncode, added.stdout) == (0, "Olga@example.com is owner now.\n")
+    (row,) = json.loads(store.run("staff", "list", "--json").stdout)
+    assert (row["user_id"], row["email"], row["role"]) == (account.user_id, account.email, "owner")
+
+    removed = store.run("staff", "remove", "olga@example.com")
+    assert removed.returncode == 2
+    assert "Somebody must stay an owner." in removed.stderr
+    assert entries(database) == [(f"cli:{getpass.getuser()}", "staff.granted", account.user_id)]
+
+
+def test_what_commands_change_is_kept(store: Store, database: Database) -> None:
+    gift = ("wallet", "adjust", "ada", "50", "--reason", "Sorry", "--actor", "sue", "--key", "k")
+    for _ in range(2):
+        assert store.run(*gift).returncode == 0
+    key = json.loads(store.run("keys", "create", "--name", "x", "--scope", "read", "--json").stdout)
+    assert store.run("keys", "revoke", key["prefix"]).returncode == 0
+    assert store.run("events", "replay", "--failed").returncode == 0
+
+    me = f"cli:{getpass.getuser()}"
+    assert entries(database) == [
+        (me, "wallet.adjust", "ada"),
+        (me, "api_key.create", key["prefix"]),
+        (me, "api_key.revoke", key["prefix"]),
+        (me, "event.replay", "failed"),
+    ]
