@@ -6,6 +6,8 @@ in the reader's language. The English sentence here is what logs and scripts see
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 
 class CoinpurseError(Exception):
     """The root of all errors of this package."""
@@ -13,6 +15,28 @@ class CoinpurseError(Exception):
 
 class ConfigurationError(CoinpurseError):
     """The set-up is wrong. Raised at start-up; the message names the setting and its mend."""
+
+
+class CatalogMistake(ConfigurationError):
+    """A pack cannot be sold as it is written. The message names the source, the pack and the field.
+
+    field: the pack's, such as `prices.usd`. problem: a sentence about it, with `facts` as %(name)s.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        sku: str | None,
+        field: str,
+        problem: str,
+        facts: Mapping[str, object],
+    ) -> None:
+        super().__init__(message)
+        self.sku = sku
+        self.field = field
+        self.problem = problem
+        self.facts = facts
 
 
 class DomainError(CoinpurseError):
@@ -61,6 +85,23 @@ class PriceMismatch(DomainError):
     """The figures that the client sent are not those of any pack on sale."""
 
     code = "price_mismatch"
+
+
+class PackLimitReached(DomainError):
+    """The user has bought the pack as often as one account may. Facts: `sku`, `limit`."""
+
+    code = "pack_limit_reached"
+
+    def __init__(self, sku: str, limit: int) -> None:
+        super().__init__(
+            f"The pack {sku!r} can be bought {limit} times by each account.", sku=sku, limit=limit
+        )
+
+
+class CatalogChanged(DomainError):
+    """Somebody else has changed the catalog, or its source, since it was read."""
+
+    code = "catalog_changed"
 
 
 class RedirectNotAllowed(DomainError):

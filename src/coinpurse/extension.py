@@ -11,7 +11,7 @@ from flask import Flask, current_app, has_app_context
 from coinpurse import jobs
 from coinpurse.api_keys import ApiKeys
 from coinpurse.back_office import BackOffice
-from coinpurse.catalog import Catalog, load_catalog
+from coinpurse.catalog import Catalog, Catalogs, CatalogSync
 from coinpurse.db import CommitWatcher, Database, UnitOfWork, require_migrated
 from coinpurse.endpoints import Endpoints, Reach, Sender, WebhookChannel
 from coinpurse.errors import ConfigurationError
@@ -42,12 +42,22 @@ class Services:
             webhook_secrets=settings.require_webhook_secrets(),
             api_base=settings.api_base,
         )
-        self.catalog: Catalog = load_catalog(settings.catalog)
+        self.catalogs = Catalogs(settings.catalog, lambda: self.database)
 
     @cached_property
     def database(self) -> Database:
         """The pool; the embedded server starts here where it is used."""
         return Database.from_settings(self.settings)
+
+    @property
+    def catalog(self) -> Catalog:
+        """The catalog in force."""
+        return self.catalogs.current()
+
+    @cached_property
+    def catalog_sync(self) -> CatalogSync:
+        """The catalog as products and prices at Stripe."""
+        return CatalogSync(self.database, self.gateway)
 
     @cached_property
     def purchases(self) -> Purchases:
@@ -163,7 +173,7 @@ class Services:
             self.gateway,
             after_sales=self.after_sales,
             inbox=self.inbox,
-            catalog=self.catalog,
+            catalog=self.catalogs.current,
             spend_order=self.settings.spend_order,
         )
 

@@ -14,6 +14,7 @@ from coinpurse.ledger.rules import require_callers_key
 from coinpurse.purchases import (
     Payment,
     PaymentStatus,
+    Standing,
     StartedCheckout,
     all_payments,
     find_payment,
@@ -47,7 +48,7 @@ class PaymentOperations:
 
     @property
     def catalog(self) -> Catalog:
-        """The packs on sale."""
+        """The catalog in force, as it was some seconds ago at most."""
         return self.services.catalog
 
     def start_checkout(
@@ -61,6 +62,7 @@ class PaymentOperations:
         key: str | None = None,
         locale: str | None = None,
         buyer_locale: str | None = None,
+        shown_bonus: int | None = None,
     ) -> StartedCheckout:
         """Open a Stripe checkout for a pack on sale and return where to send the buyer.
 
@@ -68,7 +70,11 @@ class PaymentOperations:
         filled in by Stripe. key: the same key and content return the same checkout.
         locale: the language of Stripe's page. buyer_locale: the tag of the buyer's own, for the mails that we write;
         by default the same.
-        Raises PackUnavailable, RedirectNotAllowed, IdempotencyConflict and CheckoutFailed.
+        shown_bonus: the bonus that the buyer was told, so that nobody gets less.
+        Of a pack with a limit or a first-purchase bonus, an earlier checkout that is still open and takes the place is
+        closed at Stripe.
+        Raises PackUnavailable, PackLimitReached, PriceMismatch, RedirectNotAllowed, IdempotencyConflict and
+        CheckoutFailed.
         """
         chosen = self.catalog.by_sku(pack, currency)
         for field, url in (("success_url", success_url), ("cancel_url", cancel_url)):
@@ -82,7 +88,12 @@ class PaymentOperations:
             request_key=key,
             locale=locale,
             buyer_locale=buyer_locale,
+            shown_bonus=shown_bonus,
         )
+
+    def standing(self, user_id: str | None) -> Standing:
+        """Return what a user has bought, which says what of the catalog is still open to them; None: a stranger."""
+        return self.services.purchases.standing(user_id) if user_id else Standing()
 
     def payment_status(self, session_id: str, user_id: str) -> PaymentStatus:
         """Return how the user's payment stands, asking Stripe where it is pending (rate-limited).

@@ -145,6 +145,33 @@ class BalanceTransaction:
     payment_intent_id: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class StripeProduct:
+    """Stripe's product: what the Dashboard calls a pack. images: addresses."""
+
+    id: str
+    name: str
+    active: bool
+    description: str | None = None
+    images: tuple[str, ...] = ()
+    metadata: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class StripePrice:
+    """Stripe's price of a product; it never changes, it is only taken out of use.
+
+    amount_minor: in minor units of `currency`; None for one that is not a whole number of them.
+    """
+
+    id: str
+    product_id: str
+    currency: str
+    amount_minor: int | None
+    active: bool
+    metadata: Mapping[str, str] = field(default_factory=dict)
+
+
 # What an event can be about, as far as we read it today.
 StripeObject = CheckoutSession | PaymentIntent | Charge | Refund | Dispute | FraudWarning
 
@@ -174,7 +201,15 @@ class StripeEvent:
 
 
 Listed = TypeVar(
-    "Listed", CheckoutSession, Refund, Dispute, FraudWarning, BalanceTransaction, StripeEvent
+    "Listed",
+    CheckoutSession,
+    Refund,
+    Dispute,
+    FraudWarning,
+    BalanceTransaction,
+    StripeEvent,
+    StripeProduct,
+    StripePrice,
 )
 
 
@@ -264,6 +299,36 @@ class StripeGateway(Protocol):
 
         For thin events, which carry no object, and for snapshots that may be out of date.
         """
+
+
+class StripeCatalog(Protocol):
+    """Products and prices at Stripe. Methods may raise GatewayError; a repeat with a key gives the same object."""
+
+    @property
+    def livemode(self) -> bool:
+        """Whether the configured key moves real money."""
+
+    def list_products(self) -> tuple[StripeProduct, ...]:
+        """Fetch all products of the account, in use or not, newest first."""
+
+    def list_prices(self, product_id: str) -> tuple[StripePrice, ...]:
+        """Fetch all prices of a product, in use or not, newest first."""
+
+    def create_product(
+        self, parameters: Mapping[str, object], *, idempotency_key: str
+    ) -> StripeProduct:
+        """Make a product."""
+
+    def update_product(self, product_id: str, parameters: Mapping[str, object]) -> StripeProduct:
+        """Change a product."""
+
+    def create_price(
+        self, product_id: str, parameters: Mapping[str, object], *, idempotency_key: str
+    ) -> StripePrice:
+        """Make a price of a product."""
+
+    def set_price_active(self, price_id: str, *, active: bool) -> StripePrice:
+        """Take a price out of use, or into use again."""
 
 
 class Clock(Protocol):

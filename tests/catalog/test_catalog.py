@@ -122,7 +122,7 @@ def test_every_price_in_cents_survives_an_unquoted_decimal(
         (
             "colour",
             'coins = 1\ncolour = "red"\nprices = { usd = 1 }',
-            "known are active, bonus, coins",
+            "known are active, available_from",
         ),
     ],
 )

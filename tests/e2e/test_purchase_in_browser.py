@@ -201,7 +201,7 @@ def test_the_keyboard_alone_buys(open_page: OpenPage) -> None:
     page.keyboard.press("Escape")
     expect(page.get_by_test_id("currency-eur")).to_be_hidden()
     page.keyboard.press("Tab")
-    expect(page.get_by_test_id("buy-handful")).to_be_focused()
+    expect(page.get_by_test_id("buy-starter")).to_be_focused()
 
     page.keyboard.press("Enter")
 

@@ -65,7 +65,8 @@ def test_the_purchase_as_the_operator_sees_it(
 def test_the_catalog_is_listed(store: Store) -> None:
     assert "99.99 USD" in store.run("catalog", "list").stdout
     packs = json.loads(store.run("catalog", "list", "--json").stdout)
-    assert {key: packs[4][key] for key in ("sku", "coins", "bonus")} == {
+    chest = next(pack for pack in packs if pack["sku"] == "chest")
+    assert {key: chest[key] for key in ("sku", "coins", "bonus")} == {
         "sku": "chest",
         "coins": 1000,
         "bonus": 200,

@@ -24,6 +24,53 @@ def test_a_pack_says_total_make_up_price_and_price_per_100(visitor: Browser) -> 
     assert card == "1,200 coins 1,000 + 200 bonus $8.33 per 100 Buy 1,200 coins for $99.99"
 
 
+def test_the_card_says_before_the_click_what_the_offer_is_bound_to(
+    visitor: Browser, app: Flask
+) -> None:
+    stranger = text_of(visitor.get("/").text, "pack-starter")
+    buyer = text_of(Browser(app).register("eve@example.com").get("/").text, "pack-starter")
+
+    terms = "Once per account The bonus expires 90 days after the purchase"
+    assert stranger == (
+        "20 coins $9.95 per 100 30 more bonus coins on your first purchase "
+        f"{terms} Buy 20 coins for $1.99"
+    )
+    assert buyer == (
+        f"50 coins 20 + 30 for your first purchase $3.98 per 100 {terms} Buy 50 coins for $1.99"
+    )
+
+
+def test_a_pack_that_the_buyer_has_is_shown_as_such_and_refused_in_words(
+    ada: Browser, sandbox: Sandbox
+) -> None:
+    session = ada.buy("starter")
+    sandbox.pay(session)
+    page = ada.get(f"/payment/success?session_id={session}").text
+    assert "+50" in page
+    assert "UTC" in text_of(page, "bonus-expires")
+
+    html = ada.get("/").text
+
+    assert text_of(html, "closed-starter") == "You have this pack"
+    assert "buy-starter" not in html
+    answer = ada.submit("/buy/starter", currency="usd")
+    assert answer.status_code == 422
+    assert "You have this pack already" in answer.text
+
+
+def test_a_page_from_before_the_first_purchase_sells_nothing_for_less(
+    ada: Browser, sandbox: Sandbox
+) -> None:
+    sandbox.pay(session := ada.buy("handful"))
+    ada.get(f"/payment/success?session_id={session}")
+
+    answer = ada.submit("/buy/starter", currency="usd", bonus="30")
+
+    assert answer.status_code == 422
+    assert "This offer has just changed" in answer.text
+    assert session_of(ada.submit("/buy/starter", currency="usd", bonus="0"))
+
+
 def test_exactly_one_pack_is_the_best_value(visitor: Browser) -> None:
     html = visitor.get("/").text
 

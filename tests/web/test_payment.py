@@ -485,3 +485,51 @@ def test_an_id_that_could_not_be_credited_cannot_buy(purse: Coinpurse, user_id: 
         )
 
     assert purse.all_payments() == []
+
+
+STARTER = {"price_usd": 1.99, "coins": 20}
+
+
+@pytest.mark.parametrize("bonus", [..., 0, 30], ids=["left out", "ordinary", "first purchase"])
+def test_a_first_purchase_is_named_by_either_bonus_and_the_status_tells_what_came(
+    buyer: FlaskClient, sandbox: Sandbox, bonus: object
+) -> None:
+    session_id = order(buyer, **STARTER, bonus=bonus).json["session_id"]
+    sandbox.pay(session_id)
+
+    status = buyer.get(f"/api/payment/status/{session_id}").json
+
+    assert (status["coins_added"], status["new_balance"]) == (50, 50)
+
+
+def test_a_first_bonus_that_is_not_due_is_no_pack_s_figure(
+    buyer: FlaskClient, purse: Coinpurse, sandbox: Sandbox
+) -> None:
+    sandbox.pay(session_id := order(buyer).json["session_id"])
+    buyer.get(f"/api/payment/status/{session_id}")
+
+    refused = order(buyer, **STARTER, bonus=30)
+
+    assert (refused.status_code, refused.json["code"]) == (422, "price_mismatch")
+    assert len(purse.payments("ada")) == 1
+    assert order(buyer, **STARTER, bonus=0).status_code == 200
+
+
+def test_a_pack_bought_as_often_as_one_account_may_is_422_and_says_the_limit(
+    buyer: FlaskClient, purse: Coinpurse, sandbox: Sandbox
+) -> None:
+    sandbox.pay(session_id := order(buyer, **STARTER, bonus=0).json["session_id"])
+    buyer.get(f"/api/payment/status/{session_id}")
+
+    refused = order(buyer, **STARTER, bonus=0)
+
+    assert refused.status_code == 422
+    assert refused.json == {
+        "error": "Times that one account may buy this pack: 1.",
+        "code": "pack_limit_reached",
+        "limit": 1,
+    }
+    packs = {pack["sku"]: pack for pack in buyer.get("/api/payment/packs").json["packs"]}
+    assert packs["starter"]["limit_reached"] is True
+    assert packs["starter"]["first_purchase_bonus"] == 0
+    assert packs["chest"]["limit_reached"] is False

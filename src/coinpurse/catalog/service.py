@@ -1,27 +1,35 @@
-"""Reading the catalog file.
+"""Which catalog is in force: the file, or what was edited here, one at a time.
 
-A TOML file with one `[[packs]]` table for each pack. Every mistake is a ConfigurationError that names the
-file, the pack and the field.
+A new version, of the file or of the database, is read whole before it takes the place of the old one; one with a
+mistake never does.
 """
 
 from __future__ import annotations
 
-import re
+import threading
+import time
 import tomllib
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from decimal import Decimal, InvalidOperation
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from coinpurse.catalog.rules import Catalog, Pack
-from coinpurse.errors import ConfigurationError, InvalidRequest
-from coinpurse.money import Money
-from coinpurse.settings import origin_of
+import psycopg
+import structlog
 
-SKU_FORM = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
-# Stripe takes an amount of at most twelve digits; coins of this size keep every sum inside 63 bits.
-MAXIMUM_COINS = 1_000_000_000_000
-FIELDS = {"sku", "coins", "bonus", "prices", "active", "image"}
+from coinpurse.catalog import store
+from coinpurse.catalog.entries import entry_of, read_packs
+from coinpurse.catalog.rules import Catalog, Pack
+from coinpurse.catalog.store import Version
+from coinpurse.db import Database, UnitOfWork
+from coinpurse.errors import CatalogChanged, ConfigurationError
+
+# How old a process's knowledge of the catalog may be.
+CHECK_SECONDS = 2.0
+
+log = structlog.get_logger()
 
 
 def load_catalog(path: Path | None) -> Catalog:
@@ -45,94 +53,174 @@ def load_catalog(path: Path | None) -> Catalog:
     except (ValueError, InvalidOperation):
         # Python reads neither integers of thousands of digits nor exponents of twenty.
         raise ConfigurationError(f"{source} has a number that is too large to read.") from None
-    entries = document.get("packs")
-    if (
-        not isinstance(entries, list)
-        or not entries
-        or not all(isinstance(entry, dict) for entry in entries)
-    ):
-        raise ConfigurationError(f"{source} has no packs; write a [[packs]] table for each.")
-    packs = tuple(
-        _pack(entry, f"{source}, pack {number}") for number, entry in enumerate(entries, 1)
-    )
-    _require_distinct(packs, source)
-    return Catalog(packs=packs, source=source)
+    return Catalog(packs=read_packs(document.get("packs"), source), source=source)
 
 
-def _pack(entry: dict[str, Any], where: str) -> Pack:
-    sku = entry.get("sku")
-    if not isinstance(sku, str) or not SKU_FORM.fullmatch(sku):
-        raise ConfigurationError(
-            f"{where}: sku must be lower-case letters, digits, - and _, 64 at most."
-        )
-    where = f"{where} ({sku})"
-    unknown = sorted(entry.keys() - FIELDS)
-    if unknown:
-        raise ConfigurationError(
-            f"{where}: {unknown[0]} is not a field; known are {', '.join(sorted(FIELDS))}."
-        )
-    active = entry.get("active", True)
-    if not isinstance(active, bool):
-        raise ConfigurationError(f"{where}: active must be true or false.")
-    image = entry.get("image")
-    if image is not None and not (
-        isinstance(image, str) and (origin_of(image) or "").startswith("https://")
-    ):
-        raise ConfigurationError(
-            f"{where}: image must be an https:// address, which Stripe can fetch."
-        )
-    return Pack(
-        sku=sku,
-        coins=_coins(entry.get("coins"), least=1, where=f"{where}: coins"),
-        bonus=_coins(entry.get("bonus", 0), least=0, where=f"{where}: bonus"),
-        prices=_prices(entry.get("prices"), where),
-        active=active,
-        image=image,
-    )
+class _File:
+    """The catalog file, read again once it has changed. Raises ConfigurationError at first."""
 
+    def __init__(self, path: Path | None) -> None:
+        self._path = path
+        self._stamp = self._stamp_now()
+        self._restless: tuple[int, int] | None = self._stamp
+        self.catalog = load_catalog(path)
+        self.problem: str | None = None
 
-def _coins(value: object, *, least: int, where: str) -> int:
-    if type(value) is not int or not least <= value <= MAXIMUM_COINS:
-        raise ConfigurationError(f"{where} must be a whole number from {least} to {MAXIMUM_COINS}.")
-    return value
-
-
-def _prices(table: object, where: str) -> dict[str, Money]:
-    if not isinstance(table, dict) or not table:
-        raise ConfigurationError(
-            f'{where}: prices must name at least one currency, such as usd = "9.99".'
-        )
-    prices = {}
-    for code, amount in table.items():
+    def reload(self) -> None:
+        """Read the file where it has changed and then stood still: it may be half written before."""
+        stamp = self._stamp_now()
+        if stamp == self._stamp or stamp != self._restless:
+            self._restless = stamp
+            return
+        self._stamp = stamp
         try:
-            if type(amount) not in (str, int, Decimal):
-                raise InvalidRequest("amount", 'write it in quotes, as in "9.99"')
-            price = Money.from_major(Decimal(amount), code)
-        except InvalidOperation:
-            raise ConfigurationError(
-                f'{where}: prices.{code} is not a number; write it as "9.99".'
-            ) from None
-        except InvalidRequest as error:
-            raise ConfigurationError(f"{where}: prices.{code}: {error.problem}.") from None
-        if price.amount_minor == 0:
-            raise ConfigurationError(f"{where}: prices.{code} must be more than zero.")
-        prices[code] = price
-    return prices
+            self.catalog = load_catalog(self._path)
+            self.problem = None
+            log.info("catalog.file_read", source=self.catalog.source)
+        except ConfigurationError as error:
+            self.problem = str(error)
+            log.warning("catalog.file_refused", problem=self.problem)
+
+    def _stamp_now(self) -> tuple[int, int] | None:
+        try:
+            found = self._path.stat() if self._path else None
+        except OSError:
+            return None
+        return (found.st_mtime_ns, found.st_size) if found else (0, 0)
 
 
-def _require_distinct(packs: tuple[Pack, ...], source: str) -> None:
-    skus: set[str] = set()
-    figures: dict[object, str] = {}
-    for pack in packs:
-        if pack.sku in skus:
-            raise ConfigurationError(
-                f"{source}: the sku {pack.sku} stands twice; give each pack its own."
-            )
-        skus.add(pack.sku)
-        for price in pack.prices.values() if pack.active else ():
-            twin = figures.setdefault((price, pack.coins, pack.bonus), pack.sku)
-            if twin != pack.sku:
-                raise ConfigurationError(
-                    f"{source}: {twin} and {pack.sku} have the same coins, bonus and {price.currency} price;"
-                    " clients that name a pack by its figures could mean either."
-                )
+class Catalogs:
+    """The catalog in force, and its history. Safe for threads.
+
+    path: the catalog file; None for the packaged sample. Raises ConfigurationError where it has a mistake.
+    check_seconds: how old the answer of `current` may be.
+    """
+
+    def __init__(
+        self,
+        path: Path | None,
+        database: Callable[[], Database],
+        *,
+        check_seconds: float = CHECK_SECONDS,
+    ) -> None:
+        self._database = database
+        self._check_seconds = check_seconds
+        self._file = _File(path)
+        self._held: Catalog | None = None
+        self._version_problem: str | None = None
+        self._due_at = 0.0
+        self._checking = threading.Lock()
+
+    def current(self) -> Catalog:
+        """Return the catalog in force, as it was some seconds ago at most."""
+        held = self._held
+        if held is not None and time.monotonic() < self._due_at:
+            return held
+        # One thread looks; the others go on with what they have, where they have something.
+        if not self._checking.acquire(blocking=held is None):
+            assert held is not None
+            return held
+        try:
+            if self._held is None or time.monotonic() >= self._due_at:
+                self._look()
+                self._due_at = time.monotonic() + self._check_seconds
+            assert self._held is not None
+            return self._held
+        finally:
+            self._checking.release()
+
+    @property
+    def file(self) -> Catalog:
+        """The file's catalog as it was last read without a mistake, in force or not."""
+        return self._file.catalog
+
+    @property
+    def problem(self) -> str | None:
+        """Why the newest version of the source in force is not in force; None where all is well."""
+        in_file = self._file.problem if self._held and self._held.kind == "file" else None
+        return self._version_problem or in_file
+
+    def versions(self, limit: int = 50) -> Sequence[Version]:
+        """Return the history, newest first."""
+        with self._database().unit_of_work() as work:
+            return store.versions(work, limit=limit)
+
+    def put(
+        self,
+        work: UnitOfWork,
+        packs: Sequence[Pack],
+        *,
+        based_on: int | None,
+        note: str,
+        actor: str,
+    ) -> Version:
+        """Put packs in force, which from then on are edited here. The caller commits.
+
+        based_on: the version that they were made from; None for the file. What is put is checked as a file is.
+        Raises ConfigurationError and, where somebody else was faster, CatalogChanged.
+        """
+        entries = [entry_of(pack) for pack in packs]
+        read_packs(entries, "the catalog")
+        return self._add(work, based_on, source="database", packs=entries, note=note, actor=actor)
+
+    def hand_back(
+        self, work: UnitOfWork, *, based_on: int | None, note: str, actor: str
+    ) -> Version:
+        """Put the file in force again. The caller commits. Raises ConfigurationError and CatalogChanged."""
+        if self._file.problem:
+            raise ConfigurationError(self._file.problem)
+        return self._add(work, based_on, source="file", packs=None, note=note, actor=actor)
+
+    def _add(self, work: UnitOfWork, based_on: int | None, **values: Any) -> Version:
+        store.lock(work)
+        found = store.latest(work)
+        if (found and found[0]) != based_on:
+            raise CatalogChanged("The catalog was changed meanwhile; look at it again.")
+        added = store.add(work, **values)
+        work.after_commit(self._look_soon)
+        log.info("catalog.changed", version=added.id, source=added.source, actor=added.actor)
+        return added
+
+    def _look_soon(self) -> None:
+        self._due_at = 0.0
+
+    def _look(self) -> None:
+        self._file.reload()
+        try:
+            with self._database().single_statement() as work:
+                found = store.latest(work)
+        except psycopg.OperationalError as error:
+            if self._held is None:
+                raise
+            log.warning("catalog.not_checked", error=type(error).__name__)
+            return
+        if found is None or found[1] == "file":
+            self._version_problem = None
+            self._held = replace(self._file.catalog, version=found and found[0])
+        elif self._held is None or self._held.version != found[0]:
+            self._read_version(found[0])
+
+    def _read_version(self, version_id: int) -> None:
+        with self._database().single_statement() as work:
+            version = store.get_version(work, version_id)
+        assert version is not None
+        try:
+            self._held = catalog_of(version)
+            self._version_problem = None
+        except ConfigurationError as error:
+            # Written by hand, or by a newer release: what was in force stays so.
+            self._version_problem = str(error)
+            log.warning("catalog.version_refused", version=version_id, problem=str(error))
+            if self._held is None:
+                raise
+
+
+def catalog_of(version: Version) -> Catalog:
+    """Read the packs of a version that was edited here. Raises ConfigurationError."""
+    source = f"version {version.id} of the catalog"
+    return Catalog(
+        packs=read_packs(version.packs, source),
+        source=source,
+        kind="database",
+        version=version.id,
+    )

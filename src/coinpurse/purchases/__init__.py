@@ -22,6 +22,7 @@ from coinpurse.purchases.service import (
     payments_of,
     save_payment,
 )
+from coinpurse.purchases.terms import Standing
 
 __all__ = [
     "STATUSES",
@@ -29,6 +30,7 @@ __all__ = [
     "Payment",
     "PaymentStatus",
     "Purchases",
+    "Standing",
     "StartedCheckout",
     "all_payments",
     "announce_review",

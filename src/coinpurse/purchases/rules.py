@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import Enum
 from typing import Any
 from uuid import UUID
@@ -72,6 +72,8 @@ class Payment:
     that was not the price. settling_at: since when a delayed method is under way.
     refunded_minor: of all refunds that have not failed. disputed_minor: of chargebacks that are open or lost.
     buyer_email: what the buyer gave to Stripe. locale: the buyer's language tag when the checkout began.
+    first_bonus: of the bonus, what came for being a first purchase.
+    bonus_expires_days: after completion; None for never.
     """
 
     id: UUID
@@ -108,6 +110,8 @@ class Payment:
     updated_at: datetime
     buyer_email: str | None = None
     locale: str | None = None
+    first_bonus: int = 0
+    bonus_expires_days: int | None = None
 
     @property
     def paid(self) -> Money:
@@ -130,6 +134,13 @@ class Payment:
     def total_coins(self) -> int:
         """Coins and bonus together."""
         return self.coins + self.bonus
+
+    @property
+    def bonus_expires_at(self) -> datetime | None:
+        """When what is left of the bonus is lost; None for never, and until the payment is completed."""
+        if self.bonus_expires_days is None or self.completed_at is None:
+            return None
+        return self.completed_at + timedelta(days=self.bonus_expires_days)
 
     @property
     def description(self) -> str:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from uuid import UUID
@@ -11,24 +9,19 @@ from uuid import UUID
 import structlog
 
 from coinpurse import ledger, outbox, signals
-from coinpurse.catalog import Pack
 from coinpurse.db import Database, UnitOfWork
-from coinpurse.db.identifiers import new_id
 from coinpurse.errors import (
-    CheckoutFailed,
     Forbidden,
     GatewayError,
     IdempotencyConflict,
-    InvalidRequest,
     LedgerInvariantBroken,
     NotFound,
     RetryLater,
 )
 from coinpurse.ledger import NewGrant, SpendOrder, Transaction
-from coinpurse.ledger.rules import require_key
-from coinpurse.money import Money
-from coinpurse.ports import CheckoutParameters, StripeGateway
+from coinpurse.ports import StripeGateway
 from coinpurse.purchases import store
+from coinpurse.purchases.checkouts import Checkouts, StartedCheckout
 from coinpurse.purchases.rules import (
     Payment,
     Report,
@@ -41,24 +34,12 @@ from coinpurse.purchases.rules import (
 from coinpurse.purchases.store import all_payments, find_by_intent, payments_of
 from coinpurse.purchases.store import save as save_payment
 
-__all__ = ["all_payments", "find_by_intent", "payments_of", "save_payment"]
+__all__ = ["StartedCheckout", "all_payments", "find_by_intent", "payments_of", "save_payment"]
 
 # How often one payment is looked up at Stripe, whoever asks for its status and however often.
 CHECK_INTERVAL_SECONDS = 3.0
-CONFLICT = 409
-# What Stripe takes as a session's reference.
-LONGEST_REFERENCE = 200
 
 log = structlog.get_logger()
-
-
-@dataclass(frozen=True, slots=True)
-class StartedCheckout:
-    """A checkout that the buyer can be sent to."""
-
-    payment_id: UUID
-    session_id: str
-    checkout_url: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,103 +59,14 @@ class PaymentStatus:
     new_balance: int | None
 
 
-class Purchases:
+class Purchases(Checkouts):
     """The use cases that talk to Stripe. Stripe is never called while a transaction is open."""
 
     def __init__(
         self, database: Database, gateway: StripeGateway, spend_order: SpendOrder = "bonus_first"
     ) -> None:
-        self._database = database
-        self._gateway = gateway
+        super().__init__(database, gateway)
         self._spend_order = spend_order
-
-    def start(
-        self,
-        user_id: str,
-        pack: Pack,
-        currency: str,
-        *,
-        success_url: str,
-        cancel_url: str,
-        request_key: str | None = None,
-        locale: str | None = None,
-        buyer_locale: str | None = None,
-    ) -> StartedCheckout:
-        """Write our row, open a checkout session at Stripe and note it on the row.
-
-        request_key: the caller's; the same key and content return the same session.
-        locale: the language of Stripe's page; None lets Stripe choose. buyer_locale: the tag of the buyer's own, for
-        what we write to them later; by default the one of Stripe's page.
-        Raises CheckoutFailed (the row ends failed) and IdempotencyConflict.
-        """
-        if len(require_key(user_id, field="user_id")) > LONGEST_REFERENCE:
-            raise InvalidRequest(
-                "user_id", f"must be at most {LONGEST_REFERENCE} characters to buy"
-            )
-        price = pack.prices[currency]
-        payment_id = new_id()
-        digest = hashlib.sha256(
-            json.dumps([pack.sku, currency, success_url, cancel_url]).encode()
-        ).digest()
-        with self._database.unit_of_work() as work:
-            parameters = {
-                **_parameters(payment_id, user_id, pack, price, success_url, cancel_url, locale),
-                "integration_identifier": store.get_installation(work),
-            }
-            payment = store.insert(
-                work,
-                id_=payment_id,
-                user_id=user_id,
-                pack_sku=pack.sku,
-                coins=pack.coins,
-                bonus=pack.bonus,
-                price=price,
-                livemode=self._gateway.livemode,
-                request_key=request_key,
-                request_digest=digest,
-                stripe_parameters=parameters,
-                locale=buyer_locale or locale,
-            )
-            if payment is None:
-                assert request_key is not None
-                payment = store.find_by_request(work, user_id, request_key)
-                assert payment is not None
-                if payment.request_digest != digest:
-                    raise IdempotencyConflict(request_key)
-        return self._open(payment)
-
-    def _open(self, payment: Payment) -> StartedCheckout:
-        if payment.session_id is not None and payment.checkout_url is not None:
-            return StartedCheckout(payment.id, payment.session_id, payment.checkout_url)
-        # One that failed is asked for again: Stripe may be back, and its key keeps the session one.
-        if payment.status not in ("pending", "failed"):
-            raise CheckoutFailed("This checkout could not be opened.", payment_id=str(payment.id))
-        checkout = CheckoutParameters(
-            parameters=payment.stripe_parameters, idempotency_key=f"checkout:{payment.id}"
-        )
-        try:
-            session = self._gateway.create_checkout_session(checkout)
-            if session.url is None:
-                raise GatewayError("Stripe opened a session without an address", retryable=False)
-        except GatewayError as error:
-            # A twin of this request is still under way at Stripe: the row is the twin's to finish.
-            if error.status != CONFLICT:
-                with self._database.unit_of_work() as work:
-                    store.failed(work, payment.id, str(error))
-            log.warning(
-                "checkout.failed",
-                payment_id=str(payment.id),
-                stripe_code=error.code,
-                stripe_status=error.status,
-                request_id=error.request_id,
-            )
-            raise CheckoutFailed(
-                "Stripe did not open the checkout session.", payment_id=str(payment.id)
-            ) from error
-        with self._database.unit_of_work() as work:
-            store.opened(work, payment.id, session_id=session.id, checkout_url=session.url)
-        log.info("checkout.started", payment_id=str(payment.id), session_id=session.id)
-        return StartedCheckout(payment.id, session.id, session.url)
 
     def status(self, session_id: str, user_id: str) -> PaymentStatus:
         """Return the payment's status; a pending one may be looked up at Stripe, and is then fulfilled.
@@ -197,18 +89,22 @@ class Purchases:
         """
         payment = self._owned(session_id, user_id)
         if payment.status == "pending":
-            with self._database.unit_of_work() as work:
-                store.cancel_requested(work, payment.id)
-            try:
-                session = self._gateway.expire_checkout_session(session_id)
-            except GatewayError as error:
-                if error.retryable:
-                    raise
-                # No longer open: paid, expired or settling. What it is, Stripe says.
-                session = self._gateway.get_checkout_session(session_id)
-            with self._database.unit_of_work() as work:
-                fulfil(work, report_of_session(session), spend_order=self._spend_order)
+            self._close(payment)
         return self.status(session_id, user_id)
+
+    def _close(self, payment: Payment) -> None:
+        assert payment.session_id is not None
+        with self._database.unit_of_work() as work:
+            store.cancel_requested(work, payment.id)
+        try:
+            session = self._gateway.expire_checkout_session(payment.session_id)
+        except GatewayError as error:
+            if error.retryable:
+                raise
+            # No longer open: paid, expired or settling. What it is, Stripe says.
+            session = self._gateway.get_checkout_session(payment.session_id)
+        with self._database.unit_of_work() as work:
+            fulfil(work, report_of_session(session), spend_order=self._spend_order)
 
     def _owned(self, session_id: str, user_id: str) -> Payment:
         with self._database.unit_of_work() as work:
@@ -297,6 +193,9 @@ def credit(
 
     The payment is locked, and the caller knows that its coins are due.
     """
+    if payment.bonus_expires_days is not None and payment.completed_at is None:
+        # Noted first: the expiry belongs to what the credit's key stands for, and a repeat must say the same.
+        payment = replace(payment, completed_at=store.now(work))
     transaction = _credit(work, payment, spend_order)
     credited = replace(
         payment,
@@ -407,7 +306,7 @@ def _declined(payment: Payment, report: Report) -> Payment:
 def _credit(work: UnitOfWork, payment: Payment, spend_order: SpendOrder) -> Transaction:
     grants = [NewGrant("paid", payment.coins, payment.price)]
     if payment.bonus:
-        grants.append(NewGrant("bonus", payment.bonus))
+        grants.append(NewGrant("bonus", payment.bonus, expires_at=payment.bonus_expires_at))
     try:
         return ledger.credit(
             work,
@@ -426,53 +325,6 @@ def _credit(work: UnitOfWork, payment: Payment, spend_order: SpendOrder) -> Tran
         raise LedgerInvariantBroken(
             f"payment {payment.id} was credited before with other content than its row has"
         ) from error
-
-
-def _parameters(
-    payment_id: UUID,
-    user_id: str,
-    pack: Pack,
-    price: Money,
-    success_url: str,
-    cancel_url: str,
-    locale: str | None,
-) -> dict[str, object]:
-    """What Stripe is asked for. Our metadata goes onto the payment intent too: Stripe copies nothing."""
-    bonus = f" + {pack.bonus} bonus coins" if pack.bonus else ""
-    product: dict[str, object] = {
-        "name": f"{pack.coins} Coins",
-        "description": f"Get {pack.coins} coins{bonus}",
-    }
-    if pack.image:
-        product["images"] = [pack.image]
-    metadata = {
-        "user_id": user_id,
-        "coins": str(pack.coins),
-        "bonus": str(pack.bonus),
-        "total_coins": str(pack.total_coins),
-        "payment_id": str(payment_id),
-    }
-    parameters: dict[str, object] = {
-        "mode": "payment",
-        "line_items": [
-            {
-                "price_data": {
-                    "currency": price.currency,
-                    "unit_amount": price.amount_minor,
-                    "product_data": product,
-                },
-                "quantity": 1,
-            }
-        ],
-        "success_url": success_url,
-        "cancel_url": cancel_url,
-        "client_reference_id": user_id,
-        "metadata": metadata,
-        "payment_intent_data": {"metadata": metadata},
-    }
-    if locale:
-        parameters["locale"] = locale
-    return parameters
 
 
 def _uuid(text: str | None) -> UUID | None:

@@ -12,6 +12,7 @@ from uuid import UUID
 from coinpurse.db import UnitOfWork
 from coinpurse.money import Money
 from coinpurse.purchases.rules import Payment
+from coinpurse.purchases.terms import Standing
 
 COLUMNS = ", ".join(
     [
@@ -22,9 +23,11 @@ COLUMNS = ", ".join(
 )
 INSERT = f"""
     INSERT INTO coinpurse.payment_sessions (id, user_id, pack_sku, coins, bonus, amount_minor, currency, livemode,
-                                            request_key, request_digest, stripe_parameters, locale)
+                                            request_key, request_digest, stripe_parameters, locale,
+                                            first_bonus, bonus_expires_days)
     VALUES (%(id)s, %(user_id)s, %(pack_sku)s, %(coins)s, %(bonus)s, %(amount_minor)s, %(currency)s, %(livemode)s,
-            %(request_key)s, %(request_digest)s, %(stripe_parameters)s, %(locale)s)
+            %(request_key)s, %(request_digest)s, %(stripe_parameters)s, %(locale)s, %(first_bonus)s,
+            %(bonus_expires_days)s)
     ON CONFLICT (user_id, request_key) DO NOTHING
     RETURNING {COLUMNS}
 """
@@ -68,11 +71,35 @@ UNRECONCILED = f"""
 REBUILD = f"""
     INSERT INTO coinpurse.payment_sessions (id, session_id, user_id, pack_sku, coins, bonus, amount_minor, currency,
                                             livemode, request_digest, stripe_parameters, review_reason,
-                                            review_intent_id, created_at)
+                                            review_intent_id, created_at, first_bonus, bonus_expires_days)
     VALUES (%(id)s, %(session_id)s, %(user_id)s, %(pack_sku)s, %(coins)s, %(bonus)s, %(amount_minor)s, %(currency)s,
-            %(livemode)s, '', '{{}}', %(review_reason)s, %(review_intent_id)s, %(created_at)s)
+            %(livemode)s, '', '{{}}', %(review_reason)s, %(review_intent_id)s, %(created_at)s, %(first_bonus)s,
+            %(bonus_expires_days)s)
     ON CONFLICT DO NOTHING RETURNING {COLUMNS}
 """
+# Nobody else starts a checkout for this user meanwhile; that others share the number costs a wait.
+LOCK_BUYER = "SELECT pg_advisory_xact_lock(hashtextextended('coinpurse.buyer:' || %(user_id)s, 0))"
+# Paid, whatever became of it, or with money that is on its way or waits for a person.
+BOUGHT = (
+    "(transaction_id IS NOT NULL OR (status = 'pending' AND settling_at IS NOT NULL)"
+    " OR (review_reason IS NOT NULL AND reviewed_at IS NULL))"
+)
+STANDING = f"""
+    SELECT pack_sku, count(*) AS times, bool_or(transaction_id IS NOT NULL OR first_bonus > 0) AS takes_first
+      FROM coinpurse.payment_sessions WHERE user_id = %(user_id)s AND {BOUGHT} GROUP BY pack_sku
+"""
+# One whose call of Stripe has no answer after this time was given up; its repeat asks for its place again.
+OPEN = f"""
+    SELECT {COLUMNS} FROM coinpurse.payment_sessions
+     WHERE user_id = %(user_id)s AND id <> %(besides)s AND status = 'pending' AND reviewed_at IS NULL AND NOT {BOUGHT}
+       AND (session_id IS NOT NULL OR updated_at > now() - make_interval(secs => %(opening_seconds)s))
+     ORDER BY created_at, id
+"""
+REOPEN = """
+    UPDATE coinpurse.payment_sessions SET status = 'pending', failure_reason = NULL, updated_at = now()
+     WHERE id = %(id)s AND status IN ('pending', 'failed') AND session_id IS NULL
+"""
+NOW = "SELECT clock_timestamp() AS now"
 OPENED = """
     UPDATE coinpurse.payment_sessions
        SET session_id = %(session_id)s, checkout_url = %(checkout_url)s, updated_at = now(),
@@ -122,6 +149,8 @@ def insert(
     request_digest: bytes,
     stripe_parameters: dict[str, object],
     locale: str | None = None,
+    first_bonus: int = 0,
+    bonus_expires_days: int | None = None,
 ) -> Payment | None:
     """Write the row of a new checkout. None where the user has used the request key before."""
     row = work.row(
@@ -138,6 +167,8 @@ def insert(
         request_digest=request_digest,
         stripe_parameters=json.dumps(stripe_parameters),
         locale=locale,
+        first_bonus=first_bonus,
+        bonus_expires_days=bonus_expires_days,
     )
     return row and _payment(row)
 
@@ -220,6 +251,44 @@ def rebuild(work: UnitOfWork, **values: object) -> Payment | None:
     """Write the row of a payment that Stripe knows and we have lost. None where it is there."""
     row = work.row(REBUILD, **values)
     return row and _payment(row)
+
+
+def lock_buyer(work: UnitOfWork, user_id: str) -> None:
+    """Start no other checkout for the user before the work has ended. Taken before any row's lock."""
+    work.execute(LOCK_BUYER, user_id=user_id)
+
+
+def standing_of(work: UnitOfWork, user_id: str) -> Standing:
+    """Return what the user has bought for good."""
+    rows = work.rows(STANDING, user_id=user_id)
+    return Standing(
+        bought={row.pack_sku: row.times for row in rows},
+        may_have_first_bonus=not any(row.takes_first for row in rows),
+    )
+
+
+def open_checkouts(
+    work: UnitOfWork, user_id: str, *, besides: UUID, opening_seconds: float
+) -> list[Payment]:
+    """Return the user's checkouts that can still be paid, oldest first. besides: one that is left out.
+
+    opening_seconds: how long one that Stripe has not answered for counts.
+    """
+    rows = work.rows(OPEN, user_id=user_id, besides=besides, opening_seconds=opening_seconds)
+    return [_payment(row) for row in rows]
+
+
+def reopen(work: UnitOfWork, payment_id: UUID) -> None:
+    """Let a checkout that Stripe did not open count as open, before Stripe is asked again."""
+    work.execute(REOPEN, id=payment_id)
+
+
+def now(work: UnitOfWork) -> datetime:
+    """The database's clock."""
+    row = work.row(NOW)
+    assert row is not None
+    moment: datetime = row.now
+    return moment
 
 
 def opened(

@@ -30,7 +30,7 @@ from coinpurse.purchases import store as payments
 from coinpurse.purchases.rules import Report, Signal
 from coinpurse.reconciliation import store
 from coinpurse.reconciliation.books import Books
-from coinpurse.reconciliation.rules import difference, find_sku, read_lost
+from coinpurse.reconciliation.rules import difference, find_pack, read_lost
 
 # Stripe's sessions end within a day; one that never got its address by then never will.
 OPENING_TIME = timedelta(hours=26)
@@ -101,24 +101,26 @@ def rebuild(books: Books, session: CheckoutSession) -> None:
         detail = f"{lost.coins} + {lost.bonus} coins for {session.amount_minor} {session.currency} (minor units)"
         repaired = False
         if books.run.repairing:
-            sku = find_sku(books.catalog, lost, session)
+            pack = find_pack(books.catalog, lost, session)
             odd = "its row was lost, and no pack in the catalog is what was sold"
             rebuilt = payments.rebuild(
                 work,
                 id=lost.id,
                 session_id=session.id,
                 user_id=lost.user_id,
-                pack_sku=sku or "unknown",
+                pack_sku=pack.sku if pack else "unknown",
                 coins=lost.coins,
                 bonus=lost.bonus,
                 amount_minor=session.amount_minor,
                 currency=session.currency,
                 livemode=session.livemode,
-                review_reason=None if sku else odd,
-                review_intent_id=None if sku else session.payment_intent_id,
+                review_reason=None if pack else odd,
+                review_intent_id=None if pack else session.payment_intent_id,
                 created_at=session.created_at,
+                first_bonus=lost.bonus - pack.bonus if pack else 0,
+                bonus_expires_days=pack.bonus_expires_days if pack and lost.bonus else None,
             )
-            if sku:
+            if pack:
                 changed = fulfil(work, report, spend_order=books.spend_order).payment
                 repaired = changed is not None and not changed.is_in_review
             elif rebuilt is not None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from coinpurse.catalog import Catalog
+from coinpurse.catalog import Catalog, Pack
 from coinpurse.ports import CheckoutSession
 from coinpurse.purchases import Payment
 from coinpurse.purchases.rules import Report, Signal, next_status
@@ -113,12 +113,15 @@ def read_lost(session: CheckoutSession) -> LostPayment | None:
     return lost if sound and named and session.amount_minor > 0 else None
 
 
-def find_sku(catalog: Catalog, lost: LostPayment, session: CheckoutSession) -> str | None:
+def find_pack(catalog: Catalog, lost: LostPayment, session: CheckoutSession) -> Pack | None:
     """Find the pack, on sale or withdrawn, that was sold; None where there is no such pack any more."""
     for pack in catalog.packs:
         price = pack.prices.get(session.currency)
-        if (pack.coins, pack.bonus) == (lost.coins, lost.bonus) and (
-            price is not None and price.amount_minor == session.amount_minor
+        if (
+            pack.coins == lost.coins
+            and lost.bonus in (pack.bonus, pack.bonus + pack.first_purchase_bonus)
+            and price is not None
+            and price.amount_minor == session.amount_minor
         ):
-            return pack.sku
+            return pack
     return None

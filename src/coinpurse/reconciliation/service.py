@@ -46,7 +46,7 @@ class Reconciliation:
         *,
         after_sales: AfterSales,
         inbox: Inbox,
-        catalog: Catalog,
+        catalog: Callable[[], Catalog],
         spend_order: SpendOrder,
     ) -> None:
         self._database = database
@@ -75,7 +75,7 @@ class Reconciliation:
             self._gateway,
             self._after_sales,
             self._inbox,
-            self._catalog,
+            self._catalog(),
             self._spend_order,
             Pace(calls_per_second),
             run,

@@ -29,6 +29,7 @@ from coinpurse.stripe_gateway.client import TIMEOUT_SECONDS, make_client
 from coinpurse.stripe_gateway.events import read_payload
 from coinpurse.stripe_gateway.fields import UnreadableError
 from coinpurse.stripe_gateway.lists import list_of
+from coinpurse.stripe_gateway.products import ProductCalls
 from coinpurse.stripe_gateway.readers import read_object
 from coinpurse.stripe_gateway.refusals import refusal, unusable_answer
 from coinpurse.stripe_gateway.signatures import verified_text
@@ -48,7 +49,7 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-class Gateway:
+class Gateway(ProductCalls):
     """Stripe, asked over the network and believed by signature.
 
     webhook_secrets: any of them may have signed a delivery, so that one can be rolled.
@@ -134,9 +135,9 @@ class Gateway:
         """
         known = _checked_id(payment_intent_id)
         return AfterSale(
-            refunds=self._list_all(Refund, known),
-            disputes=self._list_all(Dispute, known),
-            warnings=self._list_all(FraudWarning, known),
+            refunds=self._list_all(Refund, {"payment_intent": known}),
+            disputes=self._list_all(Dispute, {"payment_intent": known}),
+            warnings=self._list_all(FraudWarning, {"payment_intent": known}),
         )
 
     def create_refund(
@@ -198,12 +199,12 @@ class Gateway:
         """Send one request and read its answer. Raises GatewayError and nothing else."""
         return _read_answer(wanted, self._send(request))
 
-    def _list_all(self, kind: type[Listed], payment_intent_id: str) -> tuple[Listed, ...]:
-        """Fetch the whole of a payment's list. Raises GatewayError, also for a part that is unreadable."""
+    def _list_all(self, kind: type[Listed], conditions: Mapping[str, object]) -> tuple[Listed, ...]:
+        """Fetch the whole of a list. Raises GatewayError, also for a part that is unreadable."""
         found: list[Listed] = []
         cursor = None
         while True:
-            page = self._list(kind, {"payment_intent": payment_intent_id}, cursor)
+            page = self._list(kind, conditions, cursor)
             if page.unreadable_ids:
                 raise unusable_answer(
                     f"a {kind.__name__} in a list cannot be read", status=None, request_id=None

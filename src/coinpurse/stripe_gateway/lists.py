@@ -20,6 +20,8 @@ from coinpurse.ports import (
     Page,
     Refund,
     StripeEvent,
+    StripePrice,
+    StripeProduct,
 )
 from coinpurse.stripe_gateway.events import read_payload
 from coinpurse.stripe_gateway.fields import Fields, UnreadableError
@@ -28,6 +30,8 @@ from coinpurse.stripe_gateway.readers import (
     read_checkout_session,
     read_dispute,
     read_fraud_warning,
+    read_price,
+    read_product,
     read_refund,
 )
 
@@ -138,6 +142,12 @@ LISTS: Mapping[type[Any], StripeList[Any]] = {
         _read_event,
         # Those that an endpoint has not taken, or not yet.
         {"delivery_success": False},
+    ),
+    StripeProduct: StripeList(
+        "product", lambda client, asked: client.v1.products.list(asked), read_product
+    ),
+    StripePrice: StripeList(
+        "price", lambda client, asked: client.v1.prices.list(asked), read_price
     ),
 }
 

@@ -17,6 +17,8 @@ from coinpurse.ports import (
     PaymentIntent,
     Refund,
     StripeObject,
+    StripePrice,
+    StripeProduct,
 )
 from coinpurse.stripe_gateway.fields import EPOCH, Fields
 
@@ -153,6 +155,32 @@ def read_balance_transaction(movement: Fields) -> BalanceTransaction:
         created_at=movement.moment("created"),
         source_id=source_id,
         payment_intent_id=source.optional_reference("payment_intent") if source else None,
+    )
+
+
+def read_product(product: Fields) -> StripeProduct:
+    """Read a product."""
+    images = product.raw().get("images")
+    return StripeProduct(
+        id=product.text("id"),
+        name=product.text("name"),
+        active=product.flag("active"),
+        description=product.optional_text("description"),
+        images=tuple(str(each) for each in images) if isinstance(images, list) else (),
+        metadata=product.metadata(),
+    )
+
+
+def read_price(price: Fields) -> StripePrice:
+    """Read a price. A tiered one, or one of fractions of a cent, has no amount."""
+    product_id = price.optional_reference("product")
+    return StripePrice(
+        id=price.text("id"),
+        product_id=product_id or "",
+        currency=price.text("currency").lower(),
+        amount_minor=price.optional_integer("unit_amount"),
+        active=price.flag("active"),
+        metadata=price.metadata(),
     )
 
 

@@ -81,7 +81,8 @@ OPERATIONS: tuple[tuple[str, str, dict[str, Any]], ...] = (
             "summary": _("Open a checkout"),
             "description": _(
                 "For a pack, named by its sku or by its price, coins and bonus. The figures must be those of a"
-                " pack on sale: the client never sets a price."
+                " pack on sale: the client never sets a price. `bonus` may include the bonus of a first purchase"
+                " where the buyer is due one; whoever names the ordinary bonus gets it all the same."
             ),
             "security": [{"login": []}],
             "parameters": [KEY],
@@ -90,7 +91,8 @@ OPERATIONS: tuple[tuple[str, str, dict[str, Any]], ...] = (
                 component("Checkout"),
                 (
                     *CHANGE, "invalid_json", "too_large", "invalid_request", "pack_unavailable",
-                    "price_mismatch", "redirect_not_allowed", "idempotency_conflict", "checkout_failed",
+                    "price_mismatch", "pack_limit_reached", "redirect_not_allowed", "idempotency_conflict",
+                    "checkout_failed",
                 ),
             ),
         },

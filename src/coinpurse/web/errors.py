@@ -36,6 +36,12 @@ ANSWERS = {
     "forbidden": Answer(403, "Unauthorized"),
     "pack_unavailable": Answer(422, _("This pack is not on sale in this currency.")),
     "price_mismatch": Answer(422, _("No pack on sale has this price, these coins and this bonus.")),
+    "pack_limit_reached": Answer(
+        422, _("Times that one account may buy this pack: %(limit)s."), ("limit",)
+    ),
+    "catalog_changed": Answer(
+        409, _("Somebody else has changed the catalog meanwhile. Look at it again.")
+    ),
     "redirect_not_allowed": Answer(
         422,
         _(

@@ -176,6 +176,22 @@ COMPONENTS: dict[str, Schema] = {
                 total_coins=INTEGER,
                 image=or_null(TEXT),
                 prices={"type": "object", "additionalProperties": record(**AMOUNT)},
+                first_purchase_bonus=described(
+                    INTEGER, _("Bonus coins on top, if this is the buyer's first purchase; else 0.")
+                ),
+                bonus_expires_days=described(
+                    or_null(INTEGER),
+                    _("Days after the purchase when the bonus expires; null: it stays."),
+                ),
+                available_until=described(
+                    or_null(MOMENT), _("When the pack goes off sale; null: it stays on sale.")
+                ),
+                limit_per_user=described(
+                    or_null(INTEGER), _("How often one account may buy it; null: always.")
+                ),
+                limit_reached=described(
+                    YES_OR_NO, _("Whether the buyer has it that often already: it is then refused.")
+                ),
             )
         )
     ),

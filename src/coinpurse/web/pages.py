@@ -76,6 +76,13 @@ REFUSALS_BY_CODE = {
     "pack_unavailable": Refusal(
         _("This pack is no longer on sale"), _("Choose another one; its price is what you see.")
     ),
+    "pack_limit_reached": Refusal(
+        _("You have this pack already"),
+        _("One account can buy it no more often. Choose another one."),
+    ),
+    "price_mismatch": Refusal(
+        _("This offer has just changed"), _("Choose again; what you see now is what you get.")
+    ),
     "payment_not_found": Refusal(
         _("We do not know this payment"),
         _("The address may be cut off. Your wallet shows every payment that has arrived."),

@@ -7,9 +7,10 @@ from typing import Any
 
 from flask import Blueprint, Response, jsonify
 
+from coinpurse.catalog import Pack
 from coinpurse.errors import NotFound
 from coinpurse.money import Money
-from coinpurse.purchases import Payment, PaymentStatus
+from coinpurse.purchases import Payment, PaymentStatus, Standing
 from coinpurse.web import json_requests
 from coinpurse.web.access import current_purse, limit_body, login_required, required_user_id
 from coinpurse.web.errors import answer_in_json
@@ -29,15 +30,17 @@ def create_checkout_session() -> Response:
     """Open a checkout for a pack, named by its figures or by its sku."""
     body = json_requests.read_object()
     purse = current_purse()
+    shown_bonus = None
     if "pack" in body:
         currency = json_requests.text(body, "currency", default="usd").lower()
         pack = purse.catalog.by_sku(json_requests.text(body, "pack"), currency)
     else:
         currency = "usd"
+        shown_bonus = json_requests.whole_number(body, "bonus", least=0, default=0)
         pack = purse.catalog.by_figures(
             json_requests.price(body, "price_usd", currency),
             coins=json_requests.whole_number(body, "coins", least=1),
-            bonus=json_requests.whole_number(body, "bonus", least=0, default=0),
+            bonus=shown_bonus,
         )
     if body.get("success_url") is None or body.get("cancel_url") is None:
         defaults = zip(("success_url", "cancel_url"), default_urls(), strict=True)
@@ -51,6 +54,7 @@ def create_checkout_session() -> Response:
         key=json_requests.idempotency_key(),
         locale=stripe_locale(),
         buyer_locale=buyer_locale(),
+        shown_bonus=shown_bonus,
     )
     return jsonify(session_id=started.session_id, checkout_url=started.checkout_url)
 
@@ -72,22 +76,11 @@ def cancel(session_id: str) -> Response:
 @blueprint.get("/packs")
 @login_required
 def packs() -> Response:
-    """The packs on sale, with every price."""
-    catalog = current_purse().catalog
-    return jsonify(
-        packs=[
-            {
-                "sku": pack.sku,
-                "coins": pack.coins,
-                "bonus": pack.bonus,
-                "total_coins": pack.total_coins,
-                "image": pack.image,
-                "prices": {code: _amount(price) for code, price in pack.prices.items()},
-            }
-            for pack in catalog.packs
-            if pack.active
-        ]
-    )
+    """The packs on sale, with every price and what holds for this user."""
+    purse = current_purse()
+    catalog = purse.catalog
+    standing = purse.standing(required_user_id())
+    return jsonify(packs=[_pack(pack, standing) for pack in catalog.packs if pack.is_on_sale()])
 
 
 @blueprint.get("/history")
@@ -107,6 +100,22 @@ def _known(session_id: str) -> str:
     if SESSION_ID_FORM.fullmatch(session_id) is None:
         raise NotFound("payment", session_id)
     return session_id
+
+
+def _pack(pack: Pack, standing: Standing) -> dict[str, Any]:
+    return {
+        "sku": pack.sku,
+        "coins": pack.coins,
+        "bonus": pack.bonus,
+        "total_coins": pack.total_coins,
+        "image": pack.image,
+        "prices": {code: _amount(price) for code, price in pack.prices.items()},
+        "first_purchase_bonus": standing.first_bonus(pack),
+        "bonus_expires_days": pack.bonus_expires_days,
+        "available_until": pack.available_until and pack.available_until.isoformat(),
+        "limit_per_user": pack.limit_per_user,
+        "limit_reached": standing.has_reached_limit(pack),
+    }
 
 
 def _status(found: PaymentStatus) -> dict[str, Any]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from flask import Blueprint, Response, abort, current_app, redirect, request, url_for
@@ -13,7 +13,7 @@ from coinpurse.catalog import Pack
 from coinpurse.errors import InvalidRequest, NotFound
 from coinpurse.ledger import Transaction
 from coinpurse.purchases import Payment, StartedCheckout, find_payment
-from coinpurse.web import formatting, forms, json_requests, language
+from coinpurse.web import formatting, forms, json_requests, language, offers
 from coinpurse.web.access import current_purse, current_user_id, limit_body
 from coinpurse.web.pages import ASSET_SECONDS, answer_in_pages, render
 from coinpurse.web.stages import decline_words, stage_of
@@ -27,7 +27,7 @@ HISTORY_ROWS = 20
 # Stripe closes a checkout after a day at most; some margin keeps a dead link off our pages.
 RESUMABLE = timedelta(hours=23)
 RECENT_PAYMENTS = 20
-PILE_SIZES = 6
+DIGITS = re.compile("[0-9]{1,13}")
 
 blueprint = Blueprint(
     "coinpurse",
@@ -39,18 +39,6 @@ blueprint = Blueprint(
 blueprint.before_request(limit_body)
 blueprint.before_request(forms.require_own_form)
 answer_in_pages(blueprint)
-
-
-@dataclass(frozen=True, slots=True)
-class Offer:
-    """A pack as its card shows it. pile: how many coins are drawn, 1 to 6."""
-
-    pack: Pack
-    price: str
-    price_per_100: str
-    is_best: bool
-    is_wanted: bool
-    pile: int
 
 
 def default_urls() -> tuple[str, str]:
@@ -74,7 +62,9 @@ def packs() -> Response:
     currency = _currency()
     response = render(
         "packs.html",
-        offers=_offers(currency) if currency else [],
+        offers=offers.offers(current_purse(), currency, request.args.get("pack"))
+        if currency
+        else [],
         currency=currency,
         currencies=[
             {"code": code, "name": formatting.currency_name(code)} for code in catalog.currencies
@@ -98,10 +88,13 @@ def buy(sku: str) -> AnyResponse:
     currency = forms.field("currency")
     pack = current_purse().catalog.by_sku(sku, currency)
     nonce = forms.read_nonce()
-    started = _start(user_id, pack, currency, f"page:{nonce}:{sku}:{currency}" if nonce else None)
+    shown = forms.field("bonus")
+    shown_bonus = int(shown) if DIGITS.fullmatch(shown) else None
+    key = f"page:{nonce}:{sku}:{currency}" if nonce else None
+    started = _start(user_id, pack, currency, key, shown_bonus)
     if nonce and not _is_open(started, user_id):
         # The page was kept from before an earlier purchase: this is a new one, not a double click.
-        started = _start(user_id, pack, currency, None)
+        started = _start(user_id, pack, currency, None, shown_bonus)
     return redirect(started.checkout_url, 303)
 
 
@@ -232,30 +225,9 @@ def _currency() -> str | None:
     return formatting.likely_currency(on_sale)
 
 
-def _offers(currency: str) -> list[Offer]:
-    catalog = current_purse().catalog
-    on_sale = catalog.on_sale(currency)
-    best = catalog.best_value(currency)
-    by_size = sorted({pack.total_coins for pack in on_sale})
-    return [
-        Offer(
-            pack=pack,
-            price=formatting.money(pack.prices[currency]),
-            price_per_100=formatting.unit_price(pack.price_per_100_coins(currency), currency),
-            is_best=pack is best,
-            is_wanted=pack.sku == request.args.get("pack"),
-            pile=_pile(by_size.index(pack.total_coins), len(by_size)),
-        )
-        for pack in on_sale
-    ]
-
-
-def _pile(rank: int, sizes: int) -> int:
-    """How many coins to draw: the smallest pack has the smallest pile, the largest the largest."""
-    return 1 + round(rank * (PILE_SIZES - 1) / (sizes - 1)) if sizes > 1 else PILE_SIZES // 2
-
-
-def _start(user_id: str, pack: Pack, currency: str, key: str | None) -> StartedCheckout:
+def _start(
+    user_id: str, pack: Pack, currency: str, key: str | None, shown_bonus: int | None
+) -> StartedCheckout:
     success_url, cancel_url = default_urls()
     return current_purse().start_checkout(
         user_id,
@@ -266,6 +238,7 @@ def _start(user_id: str, pack: Pack, currency: str, key: str | None) -> StartedC
         key=key,
         locale=language.stripe_locale(),
         buyer_locale=language.buyer_locale(),
+        shown_bonus=shown_bonus,
     )
 
 
