@@ -7,7 +7,9 @@ from uuid import UUID
 
 import click
 
+from coinpurse.back_office import COMMAND_ACTOR, record
 from coinpurse.cli import output
+from coinpurse.db import UnitOfWork
 from coinpurse.endpoints import EVENT_TYPES, Endpoint, NewSecret, SentWebhook
 from coinpurse.notifications import STATES
 
@@ -38,6 +40,7 @@ def add(url: str, description: str, event_types: tuple[str, ...], as_json: bool)
         made = purse.webhook_endpoints.add(
             work, url, description=description, event_types=event_types
         )
+        _record(work, "added", made.endpoint)
     _print_secret(made, as_json=as_json)
 
 
@@ -60,6 +63,7 @@ def rotate(endpoint_id: UUID, as_json: bool) -> None:
     purse = output.purse_of_environment()
     with purse.database.unit_of_work() as work:
         made = purse.webhook_endpoints.rotate(work, endpoint_id)
+        _record(work, "rotated", made.endpoint)
     _print_secret(made, as_json=as_json)
 
 
@@ -70,6 +74,7 @@ def disable(endpoint_id: UUID) -> None:
     purse = output.purse_of_environment()
     with purse.database.unit_of_work() as work:
         endpoint = purse.webhook_endpoints.disable(work, endpoint_id)
+        _record(work, "disabled", endpoint)
     click.echo(f"{endpoint.url} is disabled.")
 
 
@@ -80,6 +85,7 @@ def enable(endpoint_id: UUID) -> None:
     purse = output.purse_of_environment()
     with purse.database.unit_of_work() as work:
         endpoint = purse.webhook_endpoints.enable(work, endpoint_id)
+        _record(work, "enabled", endpoint)
     click.echo(f"{endpoint.url} is enabled.")
 
 
@@ -89,7 +95,7 @@ def test(endpoint_id: UUID) -> None:
     """Have the worker send a webhook.test to this endpoint alone, also where it is disabled."""
     purse = output.purse_of_environment()
     with purse.database.unit_of_work() as work:
-        purse.webhook_endpoints.test(work, endpoint_id)
+        _record(work, "tested", purse.webhook_endpoints.test(work, endpoint_id))
     click.echo(
         f"The worker sends it now; see `coinpurse endpoints deliveries --endpoint {endpoint_id}`."
     )
@@ -125,7 +131,30 @@ def replay(delivery_id: UUID | None, dead_of: UUID | None) -> None:
             ids = list(purse.webhook_endpoints.dead_deliveries(work, dead_of))
     for id_ in ids:
         purse.notifications.replay(id_)
+        with purse.database.unit_of_work() as work:
+            record(
+                work,
+                actor=_actor(),
+                action="delivery.replayed",
+                subject_kind="delivery",
+                subject_id=str(id_),
+            )
     click.echo(f"{len(ids)} to be sent again by the worker.")
+
+
+def _actor() -> str:
+    return f"{COMMAND_ACTOR}{output.user_of_system()}"
+
+
+def _record(work: UnitOfWork, done: str, endpoint: Endpoint) -> None:
+    record(
+        work,
+        actor=_actor(),
+        action=f"webhook_endpoint.{done}",
+        subject_kind="webhook_endpoint",
+        subject_id=str(endpoint.id),
+        facts={"host": endpoint.host},
+    )
 
 
 def _print_secret(made: NewSecret, *, as_json: bool) -> None:

@@ -9,6 +9,7 @@ import secrets
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from urllib.parse import urlsplit
 from uuid import UUID
 
 from standardwebhooks import Webhook
@@ -60,7 +61,7 @@ FIELDS: Mapping[str, tuple[str, ...]] = {
     "payment.in_review": (*PAYMENT_FIELDS, "reason"),
     "dispute.opened": DISPUTE_FIELDS,
     "dispute.closed": DISPUTE_FIELDS,
-    "coins.expiring": ("user_id", "coins", "expires_at"),
+    "coins.expiring": ("user_id", "coins", "expires_on", "expires_at"),
     "webhook.test": ("endpoint_id", "note"),
 }
 REQUEST_ID = re.compile(r"[\x21-\x7e]{1,200}", re.ASCII)
@@ -86,6 +87,11 @@ class Endpoint:
     failing_since: datetime | None
     failures: int
     previous_secret_until: datetime | None
+
+    @property
+    def host(self) -> str:
+        """Host and port; the rest of an address may hold what only the receiver should know."""
+        return urlsplit(self.url).netloc
 
 
 @dataclass(frozen=True, slots=True)

@@ -99,15 +99,16 @@ class Endpoints:
         log.info("webhook_endpoint.enabled", endpoint_id=str(id_))
         return enabled
 
-    def test(self, work: UnitOfWork, id_: UUID) -> None:
+    def test(self, work: UnitOfWork, id_: UUID) -> Endpoint:
         """Send a `webhook.test` to this endpoint alone, once, even where it is disabled. Raises NotFound."""
-        self.get(work, id_)
+        endpoint = self.get(work, id_)
         outbox.announce(
             work,
             rules.TEST_TYPE,
             cause=f"{id_}:{new_id()}",
             facts={"endpoint_id": str(id_), "note": TEST_NOTE},
         )
+        return endpoint
 
     def get(self, work: UnitOfWork, id_: UUID) -> Endpoint:
         """Return one endpoint. Raises NotFound."""
