@@ -23,6 +23,11 @@ class Received:
     body: bytes
 
 
+class _Server(ThreadingHTTPServer):
+    def handle_error(self, *_: Any) -> None:
+        """Callers may hang up."""
+
+
 @dataclass
 class Receiver:
     """An HTTP server that keeps what it is sent. statuses: its next answers, then 204 for ever."""
@@ -56,7 +61,7 @@ class Receiver:
             def log_message(self, *_: Any) -> None:
                 pass
 
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server = _Server(("127.0.0.1", 0), Handler)
         self.server.daemon_threads = True
         self.port = self.server.server_address[1]
         threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True).start()

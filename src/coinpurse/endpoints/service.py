@@ -36,15 +36,17 @@ class Endpoints:
         *,
         description: str = "",
         event_types: Iterable[str] = (),
+        id_: UUID | None = None,
     ) -> NewSecret:
         """Make an endpoint; its secret is in the result and is never shown again. Raises InvalidRequest.
 
         event_types: what it wants to hear of; none means everything, also what is added to the product later.
+        id_: where the caller must know a repeat: the database refuses a second one.
         """
         secret = rules.new_secret()
         made = store.insert(
             work,
-            id_=new_id(),
+            id_=id_ or new_id(),
             url=read_url(url, self._reach).url,
             description=rules.require_description(description),
             event_types=rules.require_event_types(event_types, EVENT_TYPES),
@@ -110,9 +112,9 @@ class Endpoints:
         )
         return endpoint
 
-    def get(self, work: UnitOfWork, id_: UUID) -> Endpoint:
-        """Return one endpoint. Raises NotFound."""
-        return _there(store.find(work, id_), id_)
+    def get(self, work: UnitOfWork, id_: UUID, *, lock: bool = False) -> Endpoint:
+        """Return one endpoint. lock: nobody else changes it before the end of the work. Raises NotFound."""
+        return _there(store.find(work, id_, lock=lock), id_)
 
     def list_all(self, work: UnitOfWork) -> list[Endpoint]:
         """Return every endpoint, newest first, also the disabled ones."""

@@ -19,6 +19,7 @@ INSERT = f"""
 """
 ALL = f"SELECT {COLUMNS} FROM coinpurse.webhook_endpoints ORDER BY created_at DESC, id DESC"
 ONE = f"SELECT {COLUMNS} FROM coinpurse.webhook_endpoints WHERE id = %(id)s"
+LOCKED = f"{ONE} FOR NO KEY UPDATE"
 WANTING = """
     SELECT id FROM coinpurse.webhook_endpoints
      WHERE active AND (event_types = '{}' OR %(type)s = ANY (event_types)) ORDER BY id
@@ -66,7 +67,7 @@ LATEST = f"""
     {SENT} WHERE d.channel = 'webhook'
        AND (CAST(%(endpoint_id)s AS uuid) IS NULL OR d.endpoint_id = %(endpoint_id)s)
        AND (CAST(%(state)s AS text) IS NULL OR d.state = %(state)s)
-     ORDER BY d.id DESC LIMIT %(limit)s
+     ORDER BY d.created_at DESC, d.id DESC LIMIT %(limit)s
 """
 DEAD_OF = """
     SELECT id FROM coinpurse.deliveries
@@ -101,9 +102,9 @@ def list_all(work: UnitOfWork) -> list[Endpoint]:
     return [_endpoint(row) for row in work.rows(ALL)]
 
 
-def find(work: UnitOfWork, id_: UUID) -> Endpoint | None:
-    """Return one endpoint."""
-    return _found(work.row(ONE, id=id_))
+def find(work: UnitOfWork, id_: UUID, *, lock: bool = False) -> Endpoint | None:
+    """Return one endpoint. lock: nobody else changes it before the end of the work."""
+    return _found(work.row(LOCKED if lock else ONE, id=id_))
 
 
 def wanting(work: UnitOfWork, type_: str) -> list[UUID]:

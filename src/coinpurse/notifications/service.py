@@ -135,6 +135,15 @@ class Notifications:
                 for each in store.deliveries(work, [message_id])
             ]
 
+    def find_delivery(self, id_: UUID) -> tuple[Message, Delivery, Sequence[Attempt]] | None:
+        """Return a delivery with its message and its attempts, oldest first."""
+        with self._database.unit_of_work() as work:
+            delivery = store.find_delivery(work, id_)
+            if delivery is None:
+                return None
+            message = store.messages(work, [delivery.message_id])[delivery.message_id]
+            return message, delivery, store.attempts(work, id_)
+
     def _note(self, claim: Claim, outcome: Outcome, *, duration_ms: int) -> None:
         delivery = claim.delivery
         wait = None if outcome.final else back_off(delivery.channel, delivery.attempts)

@@ -78,6 +78,7 @@ LATEST = f"""
 DELIVERIES = f"""
     SELECT {DELIVERY} FROM coinpurse.deliveries WHERE message_id = ANY (%(ids)s) ORDER BY created_at, id
 """
+DELIVERY_BY_ID = f"SELECT {DELIVERY} FROM coinpurse.deliveries WHERE id = %(id)s"
 ATTEMPTS = f"""
     SELECT {ATTEMPT} FROM coinpurse.delivery_attempts WHERE delivery_id = %(id)s ORDER BY id
 """
@@ -169,6 +170,12 @@ def latest(work: UnitOfWork, *, type_: str | None, state: str | None, limit: int
 def deliveries(work: UnitOfWork, message_ids: Sequence[UUID]) -> list[Delivery]:
     """Return the deliveries of messages, oldest first."""
     return [_delivery(row) for row in work.rows(DELIVERIES, ids=message_ids)]
+
+
+def find_delivery(work: UnitOfWork, id_: UUID) -> Delivery | None:
+    """Return one delivery."""
+    row = work.row(DELIVERY_BY_ID, id=id_)
+    return None if row is None else _delivery(row)
 
 
 def attempts(work: UnitOfWork, delivery_id: UUID) -> list[Attempt]:

@@ -24,6 +24,7 @@ from coinpurse.back_office.store.payment_listings import (
     REFUNDS,
 )
 from coinpurse.back_office.store.wallet_listings import ADJUSTMENTS, TRANSACTIONS, WALLETS
+from coinpurse.back_office.store.webhook_listings import DELIVERIES, WEBHOOK_ENDPOINTS
 
 AUDIT = Listing(
     name="audit",
@@ -118,5 +119,7 @@ LISTINGS: dict[str, Listing] = {
         API_KEYS,
         RECONCILIATIONS,
         FINDINGS,
+        WEBHOOK_ENDPOINTS,
+        DELIVERIES,
     )
 }

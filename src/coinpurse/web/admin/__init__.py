@@ -16,11 +16,13 @@ from coinpurse.web.admin.after_sale import (
     RefundRequests,
     Refunds,
 )
+from coinpurse.web.admin.deliveries import Deliveries
 from coinpurse.web.admin.events import Events
 from coinpurse.web.admin.overview import Overview
 from coinpurse.web.admin.payments import Payments
 from coinpurse.web.admin.views import Page, endpoint_of
 from coinpurse.web.admin.wallets import Wallets
+from coinpurse.web.admin.webhooks import Webhooks
 
 __all__ = ["add_views", "mount"]
 
@@ -34,6 +36,8 @@ PAGES: tuple[type[Page], ...] = (
     Events,
     Reconciliations,
     Findings,
+    Webhooks,
+    Deliveries,
 )
 
 

@@ -73,6 +73,12 @@ LABELS: dict[str, object] = {
     "subject_kind": _("What"),
     "subject_id": _("Which"),
     "role": _("Role"),
+    "url": _("Address"),
+    "event_types": _("Events"),
+    "failures": _("Failures"),
+    "channel": _("By"),
+    "last_status": _("Answer"),
+    "endpoint_id": _("Endpoint's id"),
     "name": _("Name"),
 }
 PROBLEMS: dict[str, object] = {

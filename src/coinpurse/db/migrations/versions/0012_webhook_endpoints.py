@@ -35,8 +35,9 @@ COMMENT ON COLUMN coinpurse.webhook_endpoints.failures IS 'since the last succes
 DELIVERIES = """
 ALTER TABLE coinpurse.delivery_attempts ADD COLUMN answer text;
 COMMENT ON COLUMN coinpurse.delivery_attempts.answer IS 'the beginning of what the other side wrote';
-CREATE INDEX deliveries_endpoint ON coinpurse.deliveries (endpoint_id, id DESC) WHERE channel = 'webhook';
-CREATE INDEX deliveries_webhooks ON coinpurse.deliveries (id DESC) WHERE channel = 'webhook';
+CREATE INDEX deliveries_created ON coinpurse.deliveries (created_at DESC, id DESC);
+CREATE INDEX deliveries_endpoint ON coinpurse.deliveries (endpoint_id, created_at DESC, id DESC)
+    WHERE endpoint_id IS NOT NULL;
 """
 
 
