@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 from babel.dates import format_date, format_datetime
-from babel.numbers import format_decimal, format_percent
+from babel.numbers import format_compact_decimal, format_decimal, format_percent
 from flask import Response, current_app, render_template, request, url_for
 
 from coinpurse.back_office import dashboard_url
@@ -152,6 +152,11 @@ def day(value: Any) -> str:
 def number(value: float) -> str:
     """A number as the reader groups it."""
     return format_decimal(value, locale=language.reader_locale())
+
+
+def short_number(value: float) -> str:
+    """A number for an axis: `12K` or `1.2万`."""
+    return format_compact_decimal(value, locale=language.reader_locale(), fraction_digits=1)
 
 
 def percent(share: float) -> str:

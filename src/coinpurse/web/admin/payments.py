@@ -67,7 +67,7 @@ class Payments(Refunding, Reviewing, Cancelling, ListPage):
             badges=badges_of(payment),
             history=history,
             wallet=_wallet(payment),
-            timeline=shown([]),
+            timeline=shown(reversed(purse.back_office.timeline(payment))),
             refundable=can_be_refunded(payment, history),
             closable=can_be_closed(payment),
             refund_words=lambda status: words_of(REFUND_STATUSES, status),

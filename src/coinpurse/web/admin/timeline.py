@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
 from coinpurse.back_office import TimelineEntry
 from coinpurse.web import formatting
 from coinpurse.web.admin import frame
-from coinpurse.web.admin.staff import name_of
+from coinpurse.web.admin.staff import learn_names, name_of
 from coinpurse.web.admin.views import link_to
 from coinpurse.web.admin.words import (
     DECISIONS,
     DISPUTE_STATUSES,
     EVENT_STATES,
+    REFUND_REASONS,
     REFUND_STATUSES,
     REQUEST_STATES,
     Words,
@@ -23,7 +24,8 @@ from coinpurse.web.admin.words import (
 from coinpurse.web.language import lazy_gettext as _
 from coinpurse.web.transaction_words import WORDS as TRANSACTIONS
 
-Facts = Mapping[str, object]
+# Kinds whose reference is an object of its own at Stripe; others repeat the payment's.
+ON_STRIPE = frozenset({"refund", "dispute", "fraud_warning"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +57,8 @@ KINDS: dict[str, Words] = {
     "refund": Words(_("Refund"), "calm", "back"),
     "dispute": Words(_("Dispute"), "warn", "alert"),
     "fraud_warning": Words(_("Fraud warning by the card's issuer"), "warn", "alert"),
-    "event": Words(_("Event from Stripe"), "calm", "mail"),
-    "message": Words(_("Message to the buyer"), "calm", "mail"),
+    "event": Words(_("Event from Stripe"), "calm", "dot"),
+    "message": Words(_("Announced"), "calm", "mail"),
     "delivery": Words(_("Outgoing webhook"), "calm", "out"),
     "audit": Words(_("Action in the back office"), "calm", "person"),
 }
@@ -76,26 +78,53 @@ STATES: dict[str, dict[str, Words]] = {
 }
 
 
+# Changes of a wallet besides its balance.
+CHANGES: dict[str, object] = {
+    "held": _("reserved %(coins)s"),
+    "frozen": _("frozen %(coins)s"),
+    "debt": _("owed %(coins)s"),
+    "forgiven": _("forgiven %(coins)s"),
+}
+# What else an entry of each kind says, in this order.
+TOLD: dict[str, tuple[str, ...]] = {
+    "declined": ("code", "message"),
+    "checkout_failed": ("reason",),
+    "review_opened": ("reason",),
+    "review_settled": ("note",),
+    "refund_requested": ("refusal",),
+    "refund": ("failure_reason",),
+    "dispute": ("reason",),
+    "fraud_warning": ("type",),
+    "message": ("type",),
+    "delivery": ("channel", "type", "last_error"),
+    "audit": ("reason",),
+}
+
+
 def shown(entries: Iterable[TimelineEntry]) -> list[Shown]:
     """Say what happened, in the order that it is given."""
-    return [_shown(entry) for entry in entries]
+    known = list(entries)
+    learn_names(entry.actor for entry in known if entry.actor)
+    return [_shown(entry) for entry in known]
 
 
 def _shown(entry: TimelineEntry) -> Shown:
     words = KINDS.get(entry.kind) or Words(entry.kind)
-    facts = entry.facts
-    state = facts.get("status") or facts.get("state")
-    look = words_of(STATES[entry.kind], state) if state and entry.kind in STATES else words
-    tone = look.tone if entry.kind in ("refund_requested", "dispute", "event") else words.tone
+    state = _state(entry)
+    details = [_sold(entry), _money(entry), _coins(entry), *_changes(entry)]
+    if state is not None:
+        details.append(str(state.name))
+    details += [_decision(entry), _reason(entry), *_told(entry)]
+    look = state if state is not None and entry.kind != "refund" else words
     return Shown(
         at=entry.at,
         title=_title(entry, words),
-        detail=" · ".join(each for each in _details(entry.kind, facts) if each),
-        tone=tone,
+        detail=" · ".join(each for each in details if each),
+        tone=look.tone,
         icon=words.icon,
         who=name_of(entry.actor) if entry.actor else None,
         link=_link(entry),
-        stripe_id=entry.reference if entry.stripe_url else None,
+        stripe_id=entry.reference if entry.stripe_url and entry.kind in ON_STRIPE else None,
     )
 
 
@@ -107,51 +136,58 @@ def _title(entry: TimelineEntry, words: Words) -> object:
         action = str(entry.facts.get("action"))
         return ACTIONS.get(action, action)
     if entry.kind == "event":
-        return f"{words.name}: {entry.facts.get('type')}"
+        return entry.facts.get("type") or words.name
     return words.name
 
 
-def _details(kind: str, facts: Facts) -> list[str]:
-    details = [read(facts) for read in READERS]
-    state = facts.get("status") or facts.get("state")
-    if state and kind in STATES:
-        details.insert(0, str(words_of(STATES[kind], state).name))
-    return details
+def _state(entry: TimelineEntry) -> Words | None:
+    state = entry.facts.get("status") or entry.facts.get("state")
+    table = STATES.get(entry.kind)
+    return words_of(table, state) if state and table is not None else None
 
 
-def _coins(facts: Facts) -> str:
-    coins = facts.get("coins")
-    if not isinstance(coins, int) or not coins:
+def _sold(entry: TimelineEntry) -> str:
+    return str(entry.facts.get("pack_sku") or "")
+
+
+def _money(entry: TimelineEntry) -> str:
+    return frame.amount(entry.facts.get("amount_minor"), entry.facts.get("currency"))
+
+
+def _coins(entry: TimelineEntry) -> str:
+    coins = entry.facts.get("coins")
+    if entry.kind != "ledger" or not isinstance(coins, int) or not coins:
         return ""
-    return str(_("%(coins)s coins") % {"coins": formatting.signed_coins(coins)})
+    balance = entry.facts.get("balance_after")
+    if not isinstance(balance, int):
+        return formatting.signed_coins(coins)
+    facts = {"coins": formatting.signed_coins(coins), "balance": formatting.coins(balance)}
+    return str(_("%(coins)s coins, balance %(balance)s") % facts)
 
 
-def _money(facts: Facts) -> str:
-    return frame.amount(facts.get("amount_minor"), facts.get("currency"))
+def _changes(entry: TimelineEntry) -> list[str]:
+    changes = [(words, entry.facts.get(name)) for name, words in CHANGES.items()]
+    return [
+        str(words) % {"coins": formatting.signed_coins(coins)}
+        for words, coins in changes
+        if isinstance(coins, int) and coins
+    ]
 
 
-def _text(name: str) -> Callable[[Facts], str]:
-    def read(facts: Facts) -> str:
-        value = facts.get(name)
-        return str(value) if value else ""
-
-    return read
-
-
-def _decision(facts: Facts) -> str:
-    known = DECISIONS.get(str(facts.get("decision")))
+def _decision(entry: TimelineEntry) -> str:
+    known = DECISIONS.get(str(entry.facts.get("decision")))
     return str(known[0]) if known else ""
 
 
-READERS: tuple[Callable[[Facts], str], ...] = (
-    _money,
-    _coins,
-    _decision,
-    *(
-        _text(name)
-        for name in ("code", "message", "reason", "note", "detail", "refusal", "failure_reason")
-    ),
-)
+def _reason(entry: TimelineEntry) -> str:
+    if entry.kind not in ("refund", "refund_requested"):
+        return ""
+    reason = str(entry.facts.get("reason") or "")
+    return str(REFUND_REASONS.get(reason, reason))
+
+
+def _told(entry: TimelineEntry) -> list[str]:
+    return [str(entry.facts.get(name) or "") for name in TOLD.get(entry.kind, ())]
 
 
 def _link(entry: TimelineEntry) -> str | None:
