@@ -6,6 +6,7 @@ import hmac
 import threading
 import time
 from collections.abc import Callable, Iterable
+from uuid import UUID
 
 import structlog
 
@@ -13,7 +14,7 @@ from coinpurse.api_keys import rules, store
 from coinpurse.api_keys.rules import ApiKey, NewApiKey
 from coinpurse.db import Database
 from coinpurse.db.identifiers import new_id
-from coinpurse.errors import NotFound
+from coinpurse.errors import IdempotencyConflict, NotFound
 
 # How long a process may go on accepting a key that was revoked elsewhere.
 CACHE_SECONDS = 5.0
@@ -36,8 +37,11 @@ class ApiKeys:
         self._lock = threading.Lock()
         self._known: dict[bytes, tuple[ApiKey, float]] = {}
 
-    def create(self, name: str, scopes: Iterable[str]) -> NewApiKey:
-        """Make a key; its text is in the result and nowhere else. Raises InvalidRequest."""
+    def create(self, name: str, scopes: Iterable[str], *, id_: UUID | None = None) -> NewApiKey:
+        """Make a key; its text is in the result and nowhere else.
+
+        id_: the same one makes one key. Raises InvalidRequest, and IdempotencyConflict for an id that was used before.
+        """
         name, wanted = rules.require_name(name), rules.require_scopes(scopes)
         text = rules.new_text()
         prefix = rules.find_prefix(text)
@@ -45,12 +49,14 @@ class ApiKeys:
         with self._database.unit_of_work() as work:
             key = store.insert(
                 work,
-                id_=new_id(),
+                id_=id_ or new_id(),
                 name=name,
                 prefix=prefix,
                 digest=rules.digest_of(text),
                 scopes=wanted,
             )
+        if key is None:
+            raise IdempotencyConflict(str(id_))
         log.info("api_key.created", prefix=prefix, scopes=wanted)
         return NewApiKey(text, key)
 

@@ -13,6 +13,7 @@ COLUMNS = "id, name, prefix, scopes, created_at, last_used_at, revoked_at"
 INSERT = f"""
     INSERT INTO coinpurse.api_keys (id, name, prefix, digest, scopes)
     VALUES (%(id)s, %(name)s, %(prefix)s, %(digest)s, %(scopes)s)
+    ON CONFLICT (id) DO NOTHING
     RETURNING {COLUMNS}
 """
 USABLE = f"""
@@ -33,10 +34,10 @@ REVOKE = f"""
 
 def insert(
     work: UnitOfWork, *, id_: UUID, name: str, prefix: str, digest: bytes, scopes: Sequence[str]
-) -> ApiKey:
-    """Write a new key."""
+) -> ApiKey | None:
+    """Write a new key. None where the id was used before."""
     row = work.row(INSERT, id=id_, name=name, prefix=prefix, digest=digest, scopes=list(scopes))
-    return _api_key(row)
+    return row and _api_key(row)
 
 
 def find_usable(work: UnitOfWork, prefix: str) -> tuple[ApiKey, bytes, bool] | None:

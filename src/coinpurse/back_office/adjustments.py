@@ -41,6 +41,7 @@ class Adjustments:
         with self._database.unit_of_work() as work:
             _require_wallet(work, user_id, coins)
             wallet = ledger.get_wallet(work, user_id)
+            is_new = not store.has_wallet(work, user_id)
         return AdjustmentPreview(
             user_id=user_id,
             coins=coins,
@@ -48,6 +49,7 @@ class Adjustments:
             available=wallet.available,
             balance_after=wallet.balance + coins,
             needs_approval=abs(coins) > self._approval_above,
+            is_new=is_new,
         )
 
     def request(self, user_id: str, coins: int, *, reason: str, actor: str, key: str) -> Adjustment:

@@ -119,7 +119,10 @@ class Adjustment:
 
 @dataclass(frozen=True, slots=True)
 class AdjustmentPreview:
-    """What an adjustment would do: the balance before and after it, and whether a second person must agree."""
+    """What an adjustment would do: the balance before and after it, and whether a second person must agree.
+
+    is_new: the user has no wallet yet, which may mean that the id is wrong.
+    """
 
     user_id: str
     coins: int
@@ -127,6 +130,7 @@ class AdjustmentPreview:
     available: int
     balance_after: int
     needs_approval: bool
+    is_new: bool
 
 
 @dataclass(frozen=True, slots=True)

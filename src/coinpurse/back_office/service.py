@@ -66,7 +66,9 @@ class BackOffice:
         )
 
     def role_of(self, user_id: str) -> Role | None:
-        """Return somebody's role; None for whoever is not on the staff."""
+        """Return somebody's role; None for whoever is not on the staff, and for what cannot be an id."""
+        if not user_id.isprintable():
+            return None
         with self._database.single_statement() as work:
             found = staff_store.find(work, user_id)
         return found.role if found else None

@@ -9,6 +9,7 @@ from __future__ import annotations
 import flask_admin
 from flask import Flask
 
+from coinpurse.web.admin.adjustments import Adjustments
 from coinpurse.web.admin.after_sale import (
     Disputes,
     Findings,
@@ -16,10 +17,14 @@ from coinpurse.web.admin.after_sale import (
     RefundRequests,
     Refunds,
 )
+from coinpurse.web.admin.api_keys import ApiKeys
+from coinpurse.web.admin.audit import Audit
 from coinpurse.web.admin.deliveries import Deliveries
 from coinpurse.web.admin.events import Events
 from coinpurse.web.admin.overview import Overview
 from coinpurse.web.admin.payments import Payments
+from coinpurse.web.admin.team import Team
+from coinpurse.web.admin.users import Users
 from coinpurse.web.admin.views import Page, endpoint_of
 from coinpurse.web.admin.wallets import Wallets
 from coinpurse.web.admin.webhooks import Webhooks
@@ -33,11 +38,16 @@ PAGES: tuple[type[Page], ...] = (
     RefundRequests,
     Disputes,
     Wallets,
+    Adjustments,
     Events,
     Reconciliations,
     Findings,
     Webhooks,
     Deliveries,
+    ApiKeys,
+    Team,
+    Users,
+    Audit,
 )
 
 

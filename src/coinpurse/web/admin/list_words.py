@@ -80,6 +80,17 @@ LABELS: dict[str, object] = {
     "last_status": _("Answer"),
     "endpoint_id": _("Endpoint's id"),
     "name": _("Name"),
+    "by": _("Asked by"),
+    "created_by": _("Added by"),
+    "changed_at": _("Role since"),
+    "prefix": _("Begins with"),
+    "scopes": _("May"),
+    "last_used_at": _("Last used"),
+    "revoked_at": _("Revoked"),
+    "locale": _("Language"),
+    "facts": _("Details"),
+    "decided_at": _("Decided"),
+    "transaction_id": _("Transaction"),
 }
 PROBLEMS: dict[str, object] = {
     "q": _("This list cannot be searched for that. Paste a whole id or e-mail address."),

@@ -1,0 +1,73 @@
+"""The audit log: who did what to what, and why."""
+
+from __future__ import annotations
+
+from coinpurse.back_office import Column, Row
+from coinpurse.web.admin import frame
+from coinpurse.web.admin.lists import Cell, ListPage
+from coinpurse.web.admin.views import link_to
+from coinpurse.web.language import lazy_gettext as _
+
+# What was done, in words; an action that is not here goes by its own name.
+ACTIONS: dict[str, object] = {
+    "payment.refund": _("Refunded a payment"),
+    "payment.resolve": _("Settled a review"),
+    "payment.cancel": _("Closed a checkout"),
+    "wallet.adjust": _("Corrected a wallet"),
+    "wallet.unblock": _("Let a wallet spend again"),
+    "adjustment.requested": _("Asked for an adjustment"),
+    "adjustment.applied": _("Applied an adjustment"),
+    "adjustment.refused": _("Refused an adjustment"),
+    "adjustment.withdrawn": _("Withdrew an adjustment"),
+    "staff.granted": _("Gave a role"),
+    "staff.revoked": _("Took somebody off the staff"),
+    "api_key.create": _("Made an API key"),
+    "api_key.revoke": _("Revoked an API key"),
+    "event.replay": _("Replayed events"),
+}
+KINDS: dict[str, object] = {
+    "payment": _("Payment"),
+    "wallet": _("Wallet"),
+    "adjustment": _("Adjustment"),
+    "staff": _("Staff"),
+    "api_key": _("API key"),
+    "event": _("Event"),
+}
+# Where a subject has a page: its kind to the page, the view, and the value that names it.
+PAGES = {
+    "payment": ("payments", "show", "payment_id"),
+    "wallet": ("wallets", "show", "user"),
+    "adjustment": ("adjustments", "show", "adjustment_id"),
+    "event": ("events", "show", "event_id"),
+}
+
+
+class Audit(ListPage):
+    """Everything that people changed, newest first. Nobody can take an entry out."""
+
+    page = "audit"
+    title = _("Audit log")
+    group = frame.TEAM
+    listing_name = "audit"
+    link_column = "subject_id"
+    hidden = frozenset({"id"})
+    nothing = _("Nothing was changed by hand yet")
+    hint = _(
+        "Each refund, adjustment, role and key that somebody gives is kept here, with their name."
+    )
+    search_hint = _("Who, what, or an id")
+
+    def link_of(self, row: Row) -> str | None:
+        """To what it was done to."""
+        kind, subject = str(row["subject_kind"]), str(row["subject_id"])
+        if kind not in PAGES or (kind == "event" and not subject.startswith("evt_")):
+            return None
+        page, view, name = PAGES[kind]
+        return link_to(page, view, **{name: subject})
+
+    def cell(self, column: Column, row: Row) -> Cell:
+        """One cell; actions and kinds in words."""
+        cell = super().cell(column, row)
+        table = {"action": ACTIONS, "subject_kind": KINDS}.get(column.name, {})
+        words = table.get(str(row[column.name]))
+        return cell if words is None else Cell(cell.label, "text", str(words))
