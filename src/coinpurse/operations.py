@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from datetime import datetime
+from datetime import UTC, datetime
+from types import TracebackType
 from typing import Any, Literal
 
-from coinpurse import ledger
+import psycopg
+import structlog
+
+from coinpurse import ledger, signals
 from coinpurse.db import CommitWatcher, Database, HostConnection, UnitOfWork, join
-from coinpurse.errors import InvalidRequest
+from coinpurse.errors import InvalidRequest, LedgerInvariantBroken
 from coinpurse.ledger import (
     Difference,
     Explanation,
@@ -26,6 +31,8 @@ from coinpurse.ledger.rules import require_callers_key
 
 MAXIMUM_PAGE = 200
 MAXIMUM_BATCH = 1000
+
+log = structlog.get_logger()
 
 
 class WalletOperations:
@@ -95,7 +102,11 @@ class WalletOperations:
     ) -> Transaction:
         """Use coins: the soonest to expire first. Raises InsufficientCoins, WalletBlocked and NotFound."""
         if connection is None and self._group_commit is not None:
-            return self._group_commit.spend(Spend(user_id, coins, key, description, metadata))
+            try:
+                return self._group_commit.spend(Spend(user_id, coins, key, description, metadata))
+            except LedgerInvariantBroken as error:
+                _tell_of_broken_books(self.database, error)
+                raise
         with self._statement(connection) as work:
             return ledger.spend(
                 work, user_id, coins, key=key, description=description, metadata=metadata
@@ -108,7 +119,11 @@ class WalletOperations:
         if len(spends) > MAXIMUM_BATCH:
             raise InvalidRequest("spends", f"must be at most {MAXIMUM_BATCH}")
         with self._statement(connection) as work:
-            return ledger.spend_many(work, spends)
+            results = ledger.spend_many(work, spends)
+        for result in results:
+            if isinstance(result, LedgerInvariantBroken):
+                _tell_of_broken_books(self.database, result)
+        return results
 
     def reverse(
         self,
@@ -243,5 +258,41 @@ class WalletOperations:
     def _statement(self, connection: HostConnection | None) -> AbstractContextManager[UnitOfWork]:
         """The same for calls whose statements are each whole by themselves: no BEGIN and COMMIT around them."""
         if connection is None:
-            return self.database.single_statement()
-        return self._work(connection)
+            return _Telling(self.database.single_statement(), self.database)
+        return _Telling(self._work(connection), self.database)
+
+
+class _Telling(AbstractContextManager[UnitOfWork]):
+    """Runs a block and, where the books turn out to be broken in it, tells the operator."""
+
+    __slots__ = ("_database", "_inner")
+
+    def __init__(self, inner: AbstractContextManager[UnitOfWork], database: Database) -> None:
+        self._inner = inner
+        self._database = database
+
+    def __enter__(self) -> UnitOfWork:
+        return self._inner.__enter__()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> bool | None:
+        handled = self._inner.__exit__(kind, error, trace)
+        if isinstance(error, LedgerInvariantBroken):
+            _tell_of_broken_books(self._database, error)
+        return handled
+
+
+def _tell_of_broken_books(database: Database, error: LedgerInvariantBroken) -> None:
+    """Alert the operator, once a day for the same trouble, in a transaction of its own: the other one rolls back."""
+    mark = hashlib.sha256(str(error).encode()).hexdigest()[:16]
+    cause = f"{mark}:{datetime.now(UTC):%Y-%m-%d}"
+    try:
+        with database.unit_of_work() as work:
+            signals.alert_operator(work, "ledger.broken", cause=cause, facts={"error": str(error)})
+    except psycopg.Error:
+        # The caller is to hear of the books, not of this.
+        log.exception("ledger.broken_untold")

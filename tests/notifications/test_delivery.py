@@ -138,9 +138,10 @@ def test_a_channel_that_breaks_is_a_failed_attempt_and_tells_no_secret(database:
     notifications = Notifications(database, {"alert": ear})
     tell(database)
 
-    with structlog.testing.capture_logs():
+    with structlog.testing.capture_logs() as logs:
         notifications.deliver_due()
 
+    assert "secret" not in repr(logs)
     assert only_delivery(notifications).last_error == "RuntimeError"
     assert only_delivery(notifications).state == "waiting"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import traceback
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -80,9 +81,9 @@ class Notifications:
         began = time.monotonic()
         try:
             outcome = self._channels[delivery.channel].send(delivery, claim.message)
-        except Exception as error:
-            # Kept on its row and tried again, as every failed attempt is. Its text may hold an address or a secret.
-            log.exception("delivery.broken", delivery_id=str(delivery.id), channel=delivery.channel)
+        except Exception as error:  # noqa: BLE001
+            # Kept on its row and tried again, as every failed attempt is.
+            _log_break(delivery, error)
             outcome = Outcome(ok=False, error=type(error).__name__)
         self._note(claim, outcome, duration_ms=round((time.monotonic() - began) * 1000))
         return outcome
@@ -164,3 +165,15 @@ class Notifications:
             log.error("delivery.dead", **facts, status=outcome.status, error=outcome.error)
         else:
             log.warning("delivery.failed", **facts, status=outcome.status, error=outcome.error)
+
+
+def _log_break(delivery: Delivery, error: Exception) -> None:
+    """Log where a channel broke. Its words, and the values on the way, may hold an address or a secret."""
+    frames = traceback.extract_tb(error.__traceback__)
+    log.error(
+        "delivery.broken",
+        delivery_id=str(delivery.id),
+        channel=delivery.channel,
+        error=type(error).__name__,
+        where=[f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames],
+    )

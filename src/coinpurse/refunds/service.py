@@ -275,7 +275,8 @@ def _announce_refund(
             **facts_of(now),
             "refunded_minor": now.refunded_minor,
             "refunded_now_minor": now.refunded_minor - before.refunded_minor,
-            "coins_taken": max(-posted.coins, 0) if posted else 0,
+            # A debt lowers the balance below nothing; what it lacks was not there to be taken.
+            "coins_taken": max(-posted.coins - posted.debt, 0) if posted else 0,
             "coins_owed": max(posted.debt, 0) if posted else 0,
         },
     )

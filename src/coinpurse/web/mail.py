@@ -6,7 +6,7 @@ import smtplib
 import ssl
 from collections.abc import Sequence
 from contextlib import suppress
-from email.utils import formataddr, parseaddr
+from email.utils import parseaddr, quote
 from types import TracebackType
 from uuid import UUID
 
@@ -64,7 +64,7 @@ class MailChannel:
         self._database = database
         self._letters = Letters(settings)
         name, address = parseaddr(settings.mail_default_sender)
-        self._sender = formataddr((name or settings.store_name, address))
+        self._sender = f'"{quote(name or settings.store_name)}" <{address}>'
         self._domain = address.rpartition("@")[2]
         password = settings.mail_password
         app = self._letters.app
