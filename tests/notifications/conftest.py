@@ -70,6 +70,10 @@ class PostOffice:
             self.controller.stop()
             self.controller = None
 
+    def to(self, address: str) -> list[EmailMessage]:
+        """The mails to an address."""
+        return [mail for mail in self.mails if mail["To"] == address]
+
     def only(self) -> EmailMessage:
         """The one mail that came."""
         (mail,) = self.mails

@@ -273,7 +273,9 @@ def test_only_the_buyer_asks_and_cancels(purse: Coinpurse) -> None:
 
 
 def test_the_picture_of_a_pack_is_on_stripe_s_page(purse: Coinpurse) -> None:
-    pack = replace(purse.catalog.by_sku("handful", "usd"), image="https://img.example.com/pouch.png")
+    pack = replace(
+        purse.catalog.by_sku("handful", "usd"), image="https://img.example.com/pouch.png"
+    )
 
     purse.services.purchases.start(
         "ada",
