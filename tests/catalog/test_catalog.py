@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
@@ -119,6 +120,46 @@ def test_every_price_in_cents_survives_an_unquoted_decimal(
         ),
         ("image", 'coins = 1\nimage = "static/a.png"\nprices = { usd = 1 }', "https://"),
         ("image", "coins = 1\nimage = 7\nprices = { usd = 1 }", "https://"),
+        ("limit_per_user", "coins = 1\nlimit_per_user = 0\nprices = { usd = 1 }", "from 1 to"),
+        ("limit_per_user", 'coins = 1\nlimit_per_user = "1"\nprices = { usd = 1 }', "whole number"),
+        (
+            "first_purchase_bonus",
+            "coins = 1\nfirst_purchase_bonus = -1\nprices = { usd = 1 }",
+            "from 0",
+        ),
+        (
+            "bonus_expires_days",
+            "coins = 1\nbonus_expires_days = 3\nprices = { usd = 1 }",
+            "needs a bonus",
+        ),
+        (
+            "bonus_expires_days",
+            "coins = 1\nbonus = 1\nbonus_expires_days = 0\nprices = { usd = 1 }",
+            "from 1 to",
+        ),
+        (
+            "available_from",
+            "coins = 1\navailable_from = 2026-12-01T00:00:00\nprices = { usd = 1 }",
+            "with its zone",
+        ),
+        (
+            "available_until",
+            'coins = 1\navailable_until = "soon"\nprices = { usd = 1 }',
+            "with its zone",
+        ),
+        (
+            "available_until",
+            "coins = 1\navailable_until = 2026-12-01\nprices = { usd = 1 }",
+            "zone",
+        ),
+        (
+            "available_until",
+            (
+                "coins = 1\navailable_from = 2026-12-01T00:00:00Z\n"
+                "available_until = 2026-12-01T01:00:00+01:00\nprices = { usd = 1 }"
+            ),
+            "later than available_from",
+        ),
         (
             "colour",
             'coins = 1\ncolour = "red"\nprices = { usd = 1 }',
@@ -210,6 +251,36 @@ def test_a_withdrawn_pack_may_share_its_figures_with_its_successor(file: Path) -
     catalog = loaded(file, GOOD + "active = false\n" + GOOD.replace("pouch", "successor"))
 
     assert catalog.by_figures(Money(999, "usd"), coins=100, bonus=0).sku == "successor"
+
+
+def test_figures_with_a_first_purchase_bonus_may_not_be_another_pack_s(file: Path) -> None:
+    twin = GOOD.replace("pouch", "twin") + "bonus = 30\n"
+
+    with pytest.raises(ConfigurationError, match="could mean either"):
+        loaded(file, GOOD + "first_purchase_bonus = 30\n" + twin)
+
+
+def test_packs_that_are_never_on_sale_together_may_share_their_figures(file: Path) -> None:
+    first = GOOD + "available_until = 2026-12-01T00:00:00Z\n"
+    second = GOOD.replace("pouch", "advent") + "available_from = 2026-12-01T00:00:00Z\n"
+
+    assert len(loaded(file, first + second).packs) == 2
+    with pytest.raises(ConfigurationError, match="could mean either"):
+        loaded(file, first + second.replace("12-01", "11-30"))
+
+
+def test_a_window_opens_at_its_first_moment_and_closes_at_its_last(file: Path) -> None:
+    (sale,) = loaded(
+        file,
+        GOOD
+        + "available_from = 2026-12-01T00:00:00+01:00\navailable_until = 2026-12-02T00:00:00+01:00\n",
+    ).packs
+    opens = datetime(2026, 11, 30, 23, tzinfo=UTC)
+
+    tick = timedelta(microseconds=1)
+    assert [sale.is_on_sale(opens + each) for each in (-tick, 0 * tick)] == [False, True]
+    closes = opens + timedelta(days=1)
+    assert [sale.is_on_sale(closes + each) for each in (-tick, 0 * tick)] == [True, False]
 
 
 def test_the_sample_catalog_is_the_contract_s() -> None:

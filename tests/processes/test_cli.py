@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 
 from coinpurse.settings import Settings
@@ -63,7 +65,10 @@ def test_the_purchase_as_the_operator_sees_it(
 
 
 def test_the_catalog_is_listed(store: Store) -> None:
-    assert "99.99 USD" in store.run("catalog", "list").stdout
+    listed = store.run("catalog", "list").stdout
+    assert "99.99 USD" in listed
+    assert "The file is in force: the sample catalog." in listed
+    assert "first purchase +30  bonus for 90 days  1 per account" in listed
     packs = json.loads(store.run("catalog", "list", "--json").stdout)
     chest = next(pack for pack in packs if pack["sku"] == "chest")
     assert {key: chest[key] for key in ("sku", "coins", "bonus")} == {
@@ -71,6 +76,39 @@ def test_the_catalog_is_listed(store: Store) -> None:
         "coins": 1000,
         "bonus": 200,
     }
+
+
+def test_a_catalog_file_is_checked_before_it_is_used(store: Store, tmp_path: Path) -> None:
+    file = tmp_path / "new.toml"
+    file.write_text('[[packs]]\nsku = "pouch"\ncoins = 100\nprices = { usd = "9.99" }\n')
+    good = store.run("catalog", "check", str(file))
+    assert (good.returncode, good.stdout) == (
+        0,
+        f"{file} is sound; packs: 1, on sale now: 1.\n",
+    )
+
+    file.write_text(file.read_text().replace("100", "0"))
+    bad = store.run("catalog", "check", str(file))
+    assert bad.returncode == 2
+    assert f"{file}, pack 1 (pouch): coins must be a whole number" in bad.stderr
+
+
+def test_stripe_gets_the_catalog_when_asked_and_once(store: Store, database_url: str) -> None:
+    with psycopg.connect(database_url) as connection:
+        # Databases of tests are clones; the account at Stripe is shared by all of them.
+        connection.execute("UPDATE coinpurse.installation SET id = gen_random_uuid()")
+
+    planned = store.run("catalog", "sync")
+    assert (planned.returncode, "create_product" in planned.stdout) == (1, True)
+    assert "Nothing was done yet" in planned.stdout
+    done = json.loads(store.run("catalog", "sync", "--apply", "--json").stdout)
+    assert sum(step["action"] == "create_product" for step in done) == 7
+    again = store.run("catalog", "sync")
+
+    assert (again.returncode, again.stdout) == (
+        0,
+        "Stripe has all of the catalog; there is nothing to do.\n",
+    )
 
 
 def test_upgrading_twice_says_so(store: Store) -> None:

@@ -24,7 +24,7 @@ from coinpurse.catalog.entries import entry_of, read_packs
 from coinpurse.catalog.rules import Catalog, Pack
 from coinpurse.catalog.store import Version
 from coinpurse.db import Database, UnitOfWork
-from coinpurse.errors import CatalogChanged, ConfigurationError
+from coinpurse.errors import CatalogChanged, ConfigurationError, NotFound
 
 # How old a process's knowledge of the catalog may be.
 CHECK_SECONDS = 2.0
@@ -129,6 +129,11 @@ class Catalogs:
         finally:
             self._checking.release()
 
+    def fresh(self) -> Catalog:
+        """Return the catalog in force as it is now, for whoever is about to change it."""
+        self._look_soon()
+        return self.current()
+
     @property
     def file(self) -> Catalog:
         """The file's catalog as it was last read without a mistake, in force or not."""
@@ -144,6 +149,14 @@ class Catalogs:
         """Return the history, newest first."""
         with self._database().unit_of_work() as work:
             return store.versions(work, limit=limit)
+
+    def get_version(self, version_id: int) -> Version:
+        """Return a version. Raises NotFound."""
+        with self._database().unit_of_work() as work:
+            version = store.get_version(work, version_id)
+        if version is None:
+            raise NotFound("catalog version", str(version_id))
+        return version
 
     def put(
         self,

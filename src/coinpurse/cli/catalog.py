@@ -44,7 +44,7 @@ def check(path: Path) -> None:
     """
     loaded = load_catalog(path)
     on_sale = sum(pack.is_on_sale() for pack in loaded.packs)
-    click.echo(f"{path} is sound: {len(loaded.packs)} packs, {on_sale} of them on sale now.")
+    click.echo(f"{path} is sound; packs: {len(loaded.packs)}, on sale now: {on_sale}.")
 
 
 @catalog.command()

@@ -19,6 +19,7 @@ from coinpurse.web.admin.after_sale import (
 )
 from coinpurse.web.admin.api_keys import ApiKeys
 from coinpurse.web.admin.audit import Audit
+from coinpurse.web.admin.catalog import CatalogPage
 from coinpurse.web.admin.deliveries import Deliveries
 from coinpurse.web.admin.events import Events
 from coinpurse.web.admin.overview import Overview
@@ -48,6 +49,7 @@ PAGES: tuple[type[Page], ...] = (
     Team,
     Users,
     Audit,
+    CatalogPage,
 )
 
 
