@@ -7,11 +7,11 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from benchmarks import growth, http, reconciling, report, spending, verifying, webhooks
+from benchmarks import admin, growth, http, reconciling, report, spending, verifying, webhooks
 from benchmarks.measure import FULL, QUICK, Plan, Row
 from benchmarks.server import Server, started
 
-PARTS = ("spending", "http", "growth", "verify", "webhooks", "reconcile")
+PARTS = ("spending", "http", "growth", "verify", "webhooks", "reconcile", "admin")
 
 
 def main() -> None:
@@ -59,6 +59,8 @@ def _measure(server: Server, plan: Plan, parts: tuple[str, ...], *, whole: bool)
         yield from webhooks.rows(server, plan, with_others=whole)
     if "reconcile" in parts:
         yield from reconciling.rows(server, plan)
+    if "admin" in parts:
+        yield from admin.rows(admin.prepare(server, plan), plan)
 
 
 if __name__ == "__main__":

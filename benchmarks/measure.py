@@ -24,6 +24,8 @@ class Plan:
     verified_rows: int
     reconciled_few: int
     reconciled_many: int
+    office_few: int
+    office_many: int
 
 
 FULL = Plan(
@@ -37,6 +39,8 @@ FULL = Plan(
     verified_rows=1_000_000,
     reconciled_few=1_000,
     reconciled_many=100_000,
+    office_few=10_000,
+    office_many=1_000_000,
 )
 QUICK = Plan(
     seconds=0.5,
@@ -49,6 +53,8 @@ QUICK = Plan(
     verified_rows=100_000,
     reconciled_few=300,
     reconciled_many=3_000,
+    office_few=10_000,
+    office_many=30_000,
 )
 
 

@@ -21,6 +21,8 @@ WORKS = {
     "payment status, 300,000 ledger rows",
     "verify of 100,000 rows",
     "POST /api/payment/webhook",
+    "back office: payments, newest page",
+    "back office: overview",
 }
 
 

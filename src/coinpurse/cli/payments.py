@@ -140,7 +140,7 @@ def resolve(
     payment = _known_payment(purse, id_or_session)
     output.record(
         purse,
-        "payment.resolve",
+        "payment.review",
         "payment",
         str(payment.id),
         reason=reason,

@@ -11,7 +11,7 @@ from coinpurse.web.language import lazy_gettext as _
 # What was done, in words; an action that is not here goes by its own name.
 ACTIONS: dict[str, object] = {
     "payment.refund": _("Refunded a payment"),
-    "payment.resolve": _("Settled a review"),
+    "payment.review": _("Settled a review"),
     "payment.cancel": _("Closed a checkout"),
     "wallet.adjust": _("Corrected a wallet"),
     "wallet.unblock": _("Let a wallet spend again"),
@@ -24,6 +24,13 @@ ACTIONS: dict[str, object] = {
     "api_key.create": _("Made an API key"),
     "api_key.revoke": _("Revoked an API key"),
     "event.replay": _("Replayed events"),
+    "delivery.replayed": _("Sent a delivery again"),
+    "webhook_endpoint.added": _("Added a webhook endpoint"),
+    "webhook_endpoint.edited": _("Changed a webhook endpoint"),
+    "webhook_endpoint.rotated": _("Gave a webhook endpoint a new secret"),
+    "webhook_endpoint.disabled": _("Switched a webhook endpoint off"),
+    "webhook_endpoint.enabled": _("Switched a webhook endpoint on"),
+    "webhook_endpoint.tested": _("Tested a webhook endpoint"),
 }
 KINDS: dict[str, object] = {
     "payment": _("Payment"),
@@ -32,6 +39,8 @@ KINDS: dict[str, object] = {
     "staff": _("Staff"),
     "api_key": _("API key"),
     "event": _("Event"),
+    "delivery": _("Delivery"),
+    "webhook_endpoint": _("Webhook endpoint"),
 }
 # Where a subject has a page: its kind to the page, the view, and the value that names it.
 PAGES = {
@@ -39,6 +48,10 @@ PAGES = {
     "wallet": ("wallets", "show", "user"),
     "adjustment": ("adjustments", "show", "adjustment_id"),
     "event": ("events", "show", "event_id"),
+    "delivery": ("deliveries", "show", "delivery_id"),
+    "webhook_endpoint": ("webhooks", "show", "endpoint_id"),
+    "staff": ("staff", "show", "user"),
+    "api_key": ("api_keys", "show", "prefix"),
 }
 
 
