@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from coinpurse.back_office import Column, Row
+from dataclasses import dataclass
+
+from coinpurse.back_office import Action, Column, Row
 from coinpurse.web.admin import frame
 from coinpurse.web.admin.lists import Cell, ListPage
+from coinpurse.web.admin.staff import current_may
 from coinpurse.web.admin.views import link_to
 from coinpurse.web.language import lazy_gettext as _
 
@@ -42,16 +45,26 @@ KINDS: dict[str, object] = {
     "delivery": _("Delivery"),
     "webhook_endpoint": _("Webhook endpoint"),
 }
-# Where a subject has a page: its kind to the page, the view, and the value that names it.
-PAGES = {
-    "payment": ("payments", "show", "payment_id"),
-    "wallet": ("wallets", "show", "user"),
-    "adjustment": ("adjustments", "show", "adjustment_id"),
-    "event": ("events", "show", "event_id"),
-    "delivery": ("deliveries", "show", "delivery_id"),
-    "webhook_endpoint": ("webhooks", "show", "endpoint_id"),
-    "staff": ("staff", "show", "user"),
-    "api_key": ("api_keys", "show", "prefix"),
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a subject has a page. name: of the value that names it. action: what its page asks for."""
+
+    page: str
+    name: str
+    action: Action = "see"
+
+
+PLACES = {
+    "payment": Place("payments", "payment_id"),
+    "wallet": Place("wallets", "user"),
+    "adjustment": Place("adjustments", "adjustment_id"),
+    "event": Place("events", "event_id"),
+    "delivery": Place("deliveries", "delivery_id", "webhooks"),
+    "webhook_endpoint": Place("webhooks", "endpoint_id", "webhooks"),
+    "staff": Place("staff", "user", "staff"),
+    "api_key": Place("api_keys", "prefix", "api_keys"),
 }
 
 
@@ -73,10 +86,13 @@ class Audit(ListPage):
     def link_of(self, row: Row) -> str | None:
         """To what it was done to."""
         kind, subject = str(row["subject_kind"]), str(row["subject_id"])
-        if kind not in PAGES or (kind == "event" and not subject.startswith("evt_")):
+        place = PLACES.get(kind)
+        # Many events may have been replayed at once; that has no page.
+        if place is None or (kind == "event" and not subject.startswith("evt_")):
             return None
-        page, view, name = PAGES[kind]
-        return link_to(page, view, **{name: subject})
+        if not current_may(place.action):
+            return None
+        return link_to(place.page, "show", **{place.name: subject})
 
     def cell(self, column: Column, row: Row) -> Cell:
         """One cell; actions and kinds in words."""
