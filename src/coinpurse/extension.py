@@ -227,9 +227,10 @@ class Coinpurse(WalletOperations, PaymentOperations):
     @property
     def services(self) -> Services:
         """The current app's services, or those of the settings that this object was made with."""
-        if has_app_context() and "coinpurse.services" in current_app.extensions:
-            services: Services = current_app.extensions["coinpurse.services"]
-            return services
+        if has_app_context():
+            services: Services | None = current_app.extensions.get("coinpurse.services")
+            if services is not None:
+                return services
         if self._services is None:
             raise ConfigurationError(
                 "Coinpurse has no settings yet: call init_app(app) or pass settings=."

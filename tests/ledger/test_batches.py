@@ -132,3 +132,40 @@ def test_a_chain_that_would_break_is_told_as_broken_books(
         assert [
             row.type for row in ledger.list_transactions(work, "ada", before=None, limit=9)
         ] == ["grant"]
+
+
+def test_texts_of_a_batch_arrive_as_they_were_sent(purse: Coinpurse) -> None:
+    texts = [
+        '"',
+        "\\",
+        '\\"',
+        "{a,b}",
+        "NULL",
+        "null",
+        " a ",
+        "'",
+        "%s %(x)s",
+        "é\u4f60",
+        "\\x41",
+        ",",
+    ]
+    purse.credit("ada", 100, key="c")
+    items = [
+        Spend("ada", 1, key=f"key {text}", description=text, metadata={text: text})
+        for text in texts
+    ]
+
+    results = purse.spend_many([*items, Spend("ada", 1, key="last", description="")])
+
+    found = [
+        (row.idempotency_key, row.description, row.metadata)
+        for row in results
+        if isinstance(row, Transaction)
+    ]
+    assert found == [
+        *((f"key {text}", text, {text: text}) for text in texts),
+        ("last", "", None),
+    ]
+    assert [row.created for row in purse.spend_many(items) if isinstance(row, Transaction)] == [
+        False for _ in items
+    ]

@@ -6,7 +6,7 @@ import re
 from collections import namedtuple
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from itertools import count
+from itertools import count, repeat
 from typing import Any
 from uuid import UUID
 
@@ -17,15 +17,35 @@ from psycopg.pq.abc import PGresult
 TUPLES_OK = pq.ExecStatus.TUPLES_OK
 TEXT = pq.Format.TEXT
 FATAL_ERROR = pq.ExecStatus.FATAL_ERROR
-# How a value is written; what stands in the call tells the server its type.
-WRITERS: dict[type, Callable[[Any], bytes | None]] = {
-    type(None): lambda _: None,
-    str: str.encode,
-    int: lambda number: b"%d" % number,
-    float: lambda number: repr(number).encode(),
-    bytes: lambda content: b"\\x" + content.hex().encode(),
-    UUID: lambda id_: str(id_).encode(),
-}
+Writer = Callable[[Any], bytes | None]
+
+
+class _Writers(dict[type, Writer]):
+    """How a value is written; what stands in the call tells the server its type."""
+
+    def __missing__(self, kind: type) -> Writer:
+        """Write a text or number of a host's own kind as what it is."""
+        writer = self[kind] = next(self[parent] for parent in kind.__mro__[1:] if parent in self)
+        return writer
+
+
+def _write_text(text: str) -> bytes:
+    written = text.encode()
+    if b"\0" in written:
+        raise psycopg.DataError("PostgreSQL's text has no null characters.")
+    return written
+
+
+WRITERS = _Writers(
+    {
+        type(None): lambda _: None,
+        str: _write_text,
+        int: lambda number: b"%d" % number,
+        float: lambda number: repr(number).encode(),
+        bytes: lambda content: b"\\x" + content.hex().encode(),
+        UUID: lambda id_: str(id_).encode(),
+    }
+)
 PARAMETER = re.compile(r"%\((\w+)\)s")
 # The server does not know the statement any more.
 FORGOTTEN = b"26000"
@@ -59,7 +79,7 @@ class DirectCalls:
     def row(self, sql: str, values: Mapping[str, object]) -> Any | None:
         """Run a call, written with %(name)s, and return its first row. Raises what psycopg's cursor raises."""
         statement = self._statements.get(sql) or self._prepare(sql)
-        written = [_write(values[name]) for name in statement.parameters]
+        written = [WRITERS[type(value := values[name])](value) for name in statement.parameters]
         result = self._run(statement, written)
         if result.status == FATAL_ERROR and _sqlstate(result) == FORGOTTEN:
             # It has done nothing yet.
@@ -93,11 +113,11 @@ class DirectCalls:
         if statement.make is None:
             self._learn_columns(statement, result)
         assert statement.make is not None
-        get = result.get_value
+        read = map(result.get_value, repeat(0), range(result.nfields))
         return statement.make(
             [
-                None if (value := get(0, column)) is None else load(value)
-                for column, load in enumerate(statement.loads)
+                None if value is None else load(value)
+                for load, value in zip(statement.loads, read, strict=True)
             ]
         )
 
@@ -119,17 +139,6 @@ class DirectCalls:
         if self._libpq.status == pq.ConnStatus.BAD and not _sqlstate(result):
             return psycopg.OperationalError(pq.error_message(self._libpq))
         return psycopg.errors.error_from_result(result)
-
-
-def _write(value: object) -> bytes | None:
-    writer = WRITERS.get(type(value))
-    if writer is None:
-        # A text or number of a host's own kind.
-        writer = next(WRITERS[kind] for kind in type(value).__mro__ if kind in WRITERS)
-    written = writer(value)
-    if written is not None and b"\0" in written:
-        raise psycopg.DataError("PostgreSQL's text has no null characters.")
-    return written
 
 
 def _sqlstate(result: PGresult) -> bytes | None:

@@ -306,9 +306,30 @@ def call(work: UnitOfWork, operation: str, **values: object) -> Any:
     return _run(lambda: work.call(operation, values))
 
 
-def spend_many(work: UnitOfWork, *, skipping: bool, **columns: Sequence[object]) -> list[Any]:
+def spend_many(
+    work: UnitOfWork,
+    *,
+    users: Sequence[str],
+    coins: Sequence[int],
+    keys: Sequence[str],
+    digests: Sequence[bytes],
+    descriptions: Sequence[str],
+    metadatas: Sequence[str | None],
+    skipping: bool,
+) -> list[Any]:
     """Call the kernel's `spend_many`; one row for each item, in order. Raises LedgerInvariantBroken."""
-    rows: list[Any] = _run(lambda: work.rows(SPEND_MANY, skipping=skipping, **columns))
+    rows: list[Any] = _run(
+        lambda: work.rows(
+            SPEND_MANY,
+            users=_array(users),
+            coins=f"{{{','.join(map(str, coins))}}}",
+            keys=_array(keys),
+            digests=_array([f"\\x{digest.hex()}" for digest in digests]),
+            descriptions=_array(descriptions),
+            metadatas=_array(metadatas),
+            skipping=skipping,
+        )
+    )
     return rows
 
 
@@ -462,6 +483,15 @@ def transaction(row: Any, *, created: bool = False) -> Transaction:
         created_at=row.created_at,
         created=created,
     )
+
+
+def _array(texts: Sequence[str | None]) -> str:
+    """Write an array as PostgreSQL reads it. The driver's way took a quarter of a batch's time in our process."""
+    written = [
+        "NULL" if text is None else '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+        for text in texts
+    ]
+    return "{" + ",".join(written) + "}"
 
 
 def _run(statement: Callable[[], Any]) -> Any:

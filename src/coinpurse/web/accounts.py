@@ -35,6 +35,7 @@ from coinpurse.web import errors, forms, json_requests, language
 from coinpurse.web.access import guard_changes, limit_body, login_required
 from coinpurse.web.language import gettext as _
 from coinpurse.web.pages import answer_in_pages, refuse, render
+from coinpurse.web.visitors import only_visitors
 
 # Where on the form a refusal is shown; "form" is above all fields.
 FIELDS: tuple[tuple[type[DomainError], str], ...] = (
@@ -92,7 +93,8 @@ def use(app: Flask, accounts: Accounts) -> None:
     login_manager.user_loader(_load_user)
     # Its template variable would ask the database on every page, also on the one that says it is down.
     login_manager.init_app(app, add_context_processor=False)
-    limiter.init_app(app)
+    # Only log-ins and registrations have limits.
+    limiter.init_app(only_visitors(app))
     app.register_blueprint(api)
     app.register_blueprint(pages)
 
