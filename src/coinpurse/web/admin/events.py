@@ -10,20 +10,21 @@ from typing import ClassVar
 from flask import Response
 from werkzeug.wrappers import Response as AnyResponse
 
-from coinpurse.back_office import Action, Row
+from coinpurse.back_office import Action, Column, Row
 from coinpurse.errors import NotFound
 from coinpurse.inbox import StoredEvent
 from coinpurse.web.access import current_purse
 from coinpurse.web.admin import frame
-from coinpurse.web.admin.lists import ListPage
+from coinpurse.web.admin.list_words import label_of
+from coinpurse.web.admin.lists import Cell, ListPage
 from coinpurse.web.admin.views import expose, go_to, link_to, member_id
-from coinpurse.web.admin.words import EVENT_STATES, Words, words_of
+from coinpurse.web.admin.words import EVENT_STATES, PAYMENT_STATUSES, Words, words_of
 from coinpurse.web.language import lazy_gettext as _
 
 REPLAY: Action = "replay_event"
 ID_FORM = re.compile(r"\w{1,255}", re.ASCII)
 # How the inbox notes which payment an event was about.
-PAYMENT_IN_NOTE = re.compile(r"payment ([0-9a-f-]{36})", re.ASCII)
+PAYMENT_IN_NOTE = re.compile(r"payment ([0-9a-f-]{36}): (\w+)", re.ASCII)
 RESULTS = {
     "processed": Words(_("Processed. Its effect is there."), "good", "check"),
     "ignored": Words(_("Read again: it is of a type that we do not act on."), "calm", "dot"),
@@ -45,6 +46,19 @@ class Events(ListPage):
     nothing = _("No event yet")
     hint = _("Stripe's deliveries are kept here as they came, with what became of each.")
     search_hint = _("evt_…, pi_…, cs_…")
+
+    def cell(self, column: Column, row: Row) -> Cell:
+        """A note about a payment leads to it."""
+        found = PAYMENT_IN_NOTE.match(str(row["note"] or "")) if column.name == "note" else None
+        if found is None:
+            return super().cell(column, row)
+        return Cell(
+            label_of("note"),
+            "payment",
+            found.group(1),
+            link_to("payments", "show", payment_id=found.group(1)),
+            after=words_of(PAYMENT_STATUSES, found.group(2)).name,
+        )
 
     def link_of(self, row: Row) -> str | None:
         """To the event."""

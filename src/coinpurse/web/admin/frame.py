@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -35,6 +36,9 @@ STORE_ENDPOINTS = {
     "wallet": "coinpurse.wallet",
     "log_out": "coinpurse_accounts.log_out",
 }
+# Such as `pi_3Nk…` or `cs_test_a1…`.
+STRIPE_ID = re.compile(r"[a-z]{2,8}_\w+", re.ASCII)
+LONGEST_ID = 20
 HOME = "coinpurse_admin_overview.index"
 ASSETS = "coinpurse_admin_overview.static"
 
@@ -72,6 +76,7 @@ def render(template: str, view: Any, notice: object, values: Mapping[str, Any]) 
         moment=moment,
         moment_utc=formatting.moment,
         stripe_link=stripe_link,
+        short_id=short_id,
         person=name_of,
         may=current_may,
         asset=asset,
@@ -126,7 +131,9 @@ def asset(name: str) -> str:
 def stripe_link(id_: str | None) -> str | None:
     """Where Stripe's Dashboard shows an object; with a sandbox in Stripe's place, where that one does."""
     settings = current_purse().settings
-    if id_ is not None and settings.api_base not in (None, "https://api.stripe.com"):
+    if id_ is None or not STRIPE_ID.fullmatch(id_):
+        return None
+    if settings.api_base not in (None, "https://api.stripe.com"):
         return f"{settings.api_base}/dashboard/objects/{id_}"
     return dashboard_url(id_, livemode=settings.livemode)
 
@@ -139,9 +146,17 @@ def zone() -> ZoneInfo:
 def moment(time: datetime) -> str:
     """A time in the zone of the back office, with the zone."""
     known = time if time.tzinfo is not None else time.replace(tzinfo=UTC)
-    return format_datetime(
-        known.astimezone(zone()), _pattern("d MMM y, HH:mm z"), locale=language.reader_locale()
-    )
+    local = known.astimezone(zone())
+    # The zone's own short name: a locale writes many of them as bare offsets.
+    words = format_datetime(local, _pattern("d MMM y, HH:mm"), locale=language.reader_locale())
+    return f"{words} {local.tzname()}"
+
+
+def short_id(id_: str) -> str:
+    """An id as lists show it: how it begins and how it ends; of one of ours, the end."""
+    if len(id_) <= LONGEST_ID:
+        return id_
+    return f"{id_[:10]}…{id_[-4:]}" if STRIPE_ID.fullmatch(id_) else f"…{id_[-8:]}"
 
 
 def day(value: Any) -> str:

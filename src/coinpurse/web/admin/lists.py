@@ -23,18 +23,33 @@ from coinpurse.web.access import current_purse
 from coinpurse.web.admin import frame, list_words
 from coinpurse.web.admin.staff import learn_names, name_of
 from coinpurse.web.admin.views import Page, address_values, expose, link_to
-from coinpurse.web.admin.words import REFUND_REASONS, Words, words_of
+from coinpurse.web.admin.words import (
+    BLOCKED,
+    FINDING_KINDS,
+    IN_REVIEW,
+    REFUND_REASONS,
+    Words,
+    words_of,
+)
 
 CURSORS = ("older", "newer")
 FIGURES = frozenset({"number", "coins", "money"})
 LONGEST_CELL = 90
+# Where nothing is the rule, nothing is shown.
+BLANK_ZEROS = frozenset(
+    {"refunded_minor", "held", "frozen", "debt", "in_review", "blocked", "withdrawn_minor"}
+)
 # Columns whose values have words wherever they stand.
-TEXTS: Mapping[str, Mapping[str, object]] = {"reason": REFUND_REASONS}
+FLAGS: Mapping[str, Words] = {"in_review": IN_REVIEW, "blocked": BLOCKED}
+TEXTS: Mapping[str, Mapping[str, object]] = {
+    "reason": REFUND_REASONS,
+    "kind": FINDING_KINDS,
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One cell as it is shown. words: of a state; time: of a moment; stripe: one of Stripe's ids."""
+    """One cell as it is shown. words: of a state; time: of a moment; stripe: one of Stripe's ids. after: more text."""
 
     label: object
     kind: str
@@ -43,6 +58,7 @@ class Cell:
     words: Words | None = None
     time: datetime | None = None
     stripe: str | None = None
+    after: object = ""
 
     @property
     def is_blank(self) -> bool:
@@ -66,14 +82,15 @@ class ListPage(Page):
     """A list with its search, filters, pages and CSV.
 
     listing_name: what the back office calls the list. states: for columns and filters of states, the words of each.
-    hidden: columns that stand in the CSV alone. link_column: whose cell leads to the row's own page, the first by
-    default. nothing, hint: what an empty list says.
+    hidden: columns that stand in the CSV alone. quiet: filters that links set and no field shows. link_column: whose
+    cell leads to the row's own page, the first by default. nothing, hint: what an empty list says.
     """
 
     listing_name: ClassVar[str]
     link_column: ClassVar[str] = ""
     states: ClassVar[Mapping[str, Mapping[str, Words]]] = {}
     hidden: ClassVar[frozenset[str]] = frozenset()
+    quiet: ClassVar[frozenset[str]] = frozenset()
     nothing: ClassVar[object]
     hint: ClassVar[object] = ""
     search_hint: ClassVar[object] = ""
@@ -171,10 +188,12 @@ class ListPage(Page):
     def cell(self, column: Column, row: Row) -> Cell:
         """One cell, in the reader's form."""
         value, label = row[column.name], list_words.label_of(column.name)
-        if value is None or value == "":
+        if value is None or value == "" or (not value and column.name in BLANK_ZEROS):
             return Cell(label, column.kind)
         if column.name in self.states:
             return Cell(label, "status", words=words_of(dict(self.states[column.name]), value))
+        if column.name in FLAGS:
+            return Cell(label, "status", words=FLAGS[column.name])
         if isinstance(value, datetime):
             return Cell(label, "time", time=value)
         if column.kind == "stripe":
@@ -196,7 +215,7 @@ class ListPage(Page):
             )
         return [
             FilterField(
-                each.name, each.label, each.kind, each.value, each.choices,
+                each.name, each.label, "hidden" if each.name in self.quiet else each.kind, each.value, each.choices,
                 list_words.problem_of(problem) if problem and problem.field == each.name else None,
             )
             for each in fields

@@ -172,8 +172,8 @@ def charts_of(figures: Figures) -> list[Chart]:
             else _("None was started."),
             days=dates,
             figures=[
-                charts.Figures(_("Started"), [day.checkouts_started for day in days]),
-                charts.Figures(_("Paid"), [day.checkouts_paid for day in days]),
+                charts.Figures(_("Checkouts started"), [day.checkouts_started for day in days]),
+                charts.Figures(_("Checkouts paid"), [day.checkouts_paid for day in days]),
             ],
             write_short=frame.short_number,
         ),

@@ -8,13 +8,14 @@ from uuid import UUID
 
 from flask import Response
 
-from coinpurse.back_office import Row
+from coinpurse.back_office import Column, Row
 from coinpurse.ledger import Wallet
 from coinpurse.purchases import Payment
 from coinpurse.refunds import History, history_of
 from coinpurse.web.access import current_purse
 from coinpurse.web.admin import frame
-from coinpurse.web.admin.lists import ListPage
+from coinpurse.web.admin.list_words import label_of
+from coinpurse.web.admin.lists import Cell, ListPage
 from coinpurse.web.admin.refunding import Refunding, get_payment
 from coinpurse.web.admin.reviewing import Cancelling, Reviewing, can_be_closed
 from coinpurse.web.admin.timeline import shown
@@ -42,11 +43,26 @@ class Payments(Refunding, Reviewing, Cancelling, ListPage):
     listing_name = "payments"
     states: ClassVar[Mapping[str, Mapping[str, Words]]] = {"status": PAYMENT_STATUSES}
     hidden = frozenset(
-        {"id", "currency", "session_id", "payment_intent_id", "livemode", "completed_at"}
+        {
+            "id",
+            "buyer_email",
+            "currency",
+            "session_id",
+            "payment_intent_id",
+            "livemode",
+            "completed_at",
+        }
     )
+    quiet = frozenset({"user"})
     nothing = _("No payment yet")
     hint = _("Each checkout that a buyer starts is listed here, whether it is paid or not.")
     search_hint = _("E-mail, order number, pi_…, cs_…")
+
+    def cell(self, column: Column, row: Row) -> Cell:
+        """The status says too where a person must look."""
+        if column.name == "status" and row["in_review"]:
+            return Cell(label_of("status"), "status", words=IN_REVIEW)
+        return super().cell(column, row)
 
     def link_of(self, row: Row) -> str | None:
         """To the payment."""

@@ -80,23 +80,12 @@ FINDING_OUTCOMES = {
     "left": Words(_("Left for a person"), "warn", "person"),
     "found": Words(_("Found"), "wait", "search"),
 }
-RUN_STATES = {
-    "running": Words(_("Under way"), "wait", "clock"),
-    "finished": Words(_("Finished"), "good", "check"),
-}
-HOLD_STATES = {
-    "open": Words(_("Open"), "wait", "lock"),
-    "captured": Words(_("Captured"), "good", "check"),
-    "voided": Words(_("Let go"), "calm", "back"),
-    "timed_out": Words(_("Timed out"), "calm", "clock"),
-}
 ADJUSTMENT_STATES = {
     "waiting": Words(_("Waits for a second person"), "wait", "person"),
     "applied": Words(_("Applied"), "good", "check"),
     "refused": Words(_("Refused"), "warn", "cross"),
     "withdrawn": Words(_("Withdrawn")),
 }
-GRANT_KINDS = {"paid": Words(_("Bought")), "bonus": Words(_("Bonus"))}
 REFUND_REASONS = {
     "requested_by_customer": _("The buyer asked for it"),
     "duplicate": _("Paid twice"),
