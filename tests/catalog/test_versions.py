@@ -20,7 +20,8 @@ from coinpurse.errors import CatalogChanged, CatalogMistake, ConfigurationError
 from coinpurse.money import Money
 
 POUCH = '[[packs]]\nsku = "pouch"\ncoins = 100\nprices = { usd = "9.99" }\n'
-CHEST = Pack("chest", 1000, 200, {"usd": Money(9999, "usd"), "jpy": Money(14800, "jpy")})
+PRICES = {"usd": Money(9999, "usd"), "jpy": Money(14800, "jpy"), "eur": Money(9399, "eur")}
+CHEST = Pack("chest", 1000, 200, PRICES)
 Opener = Callable[[], Catalogs]
 
 
@@ -94,7 +95,10 @@ def test_every_field_of_a_pack_survives_a_version(opened: Opener, database: Data
 
     put(opened(), database, full, based_on=None)
 
-    assert opened().current().packs == (full,)
+    (kept,) = opened().current().packs
+    assert kept == full
+    # Their order is the one in which buyers are offered currencies.
+    assert list(kept.prices) == ["usd", "jpy", "eur"]
 
 
 def test_of_two_owners_who_edit_at_once_one_is_told(opened: Opener, database: Database) -> None:
