@@ -36,6 +36,7 @@ def check(
         *_check_wallets(outcome, journal),
         *_check_blocks(outcome, settings),
         *_check_events(outcome, acknowledged),
+        *_check_messages(outcome),
     ]
 
 
@@ -133,4 +134,18 @@ def _check_events(outcome: Outcome, acknowledged: set[str]) -> list[str]:
         for id_, state in outcome.events.items()
         if state not in ENDS
     ]
+    return wrong
+
+
+def _check_messages(outcome: Outcome) -> list[str]:
+    """Each credited payment was announced once, and no other."""
+    told = Counter(
+        row["payment_id"] for row in outcome.messages if row["type"] == "payment.completed"
+    )
+    credited = {row["id"] for row in outcome.payments if row["transaction_id"] is not None}
+    wrong = [
+        f"payment {id_} was announced {count} times" for id_, count in told.items() if count > 1
+    ]
+    wrong += [f"payment {id_} was credited and not announced" for id_ in credited - told.keys()]
+    wrong += [f"payment {id_} was announced and not credited" for id_ in told.keys() - credited]
     return wrong

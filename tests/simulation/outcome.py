@@ -27,6 +27,7 @@ class Outcome:
     grants: dict[Any, list[Json]]
     refund_requests: list[Json]
     events: dict[str, str]
+    messages: list[Json]
 
     def rows_of_payments(self) -> dict[Any, list[Json]]:
         """Return the ledger rows of each payment."""
@@ -62,4 +63,5 @@ def read_outcome(database_url: str) -> Outcome:
             grants=grants,
             refund_requests=rows("refund_requests"),
             events={row["id"]: row["state"] for row in rows("stripe_events")},
+            messages=rows("messages", "type, payment_id, fanned_out_at"),
         )

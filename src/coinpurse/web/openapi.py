@@ -24,6 +24,9 @@ def marked(text: str) -> str:
 
 
 _ = marked
+BUYERS_LANGUAGE = _(
+    "The buyer's language tag: of the mails that they get, and of the amounts in them."
+)
 KEPT_METADATA = _("Kept with the transaction; at most 8 KiB as JSON.")
 
 

@@ -272,6 +272,7 @@ def open_checkout(call: Call) -> Response:
         success_url=body["success_url"],
         cancel_url=body["cancel_url"],
         key=call.key,
+        buyer_locale=body["locale"],
     )
     return jsonify(session_id=started.session_id, checkout_url=started.checkout_url)
 

@@ -23,13 +23,14 @@ from coinpurse.ledger.rules import (
 from coinpurse.money import MAXIMUM_MINOR
 from coinpurse.refunds import REASONS
 from coinpurse.web.language import gettext as _
-from coinpurse.web.openapi import KEPT_METADATA
+from coinpurse.web.openapi import BUYERS_LANGUAGE, KEPT_METADATA
 
 # The ledger's own keys (`purchase:…`) live beside those of callers, who therefore get a prefix.
 KEY_PREFIX = "api:"
 MAXIMUM_KEY = 250
 MAXIMUM_USER_ID = 255
 MAXIMUM_URL = 2048
+LONGEST_TAG = 35
 LONGEST_NAME_SHOWN = 100
 # RFC 3339: what every language writes, and less than `fromisoformat` takes.
 MOMENT = re.compile(
@@ -270,5 +271,15 @@ CHECKOUT: Fields = {
     "success_url": Field(name_text(MAXIMUM_URL), URL_SCHEMA),
     "cancel_url": Field(
         name_text(MAXIMUM_URL), {**URL_SCHEMA, "example": "https://yourapp.com/payment/cancel"}
+    ),
+    "locale": Field(
+        name_text(LONGEST_TAG),
+        {
+            "type": "string",
+            "minLength": 1,
+            "maxLength": LONGEST_TAG,
+            "example": "zh-CN",
+            "description": BUYERS_LANGUAGE,
+        },
     ),
 }
