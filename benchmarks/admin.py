@@ -16,7 +16,7 @@ from coinpurse.db import Database
 
 LIMIT = 1.5
 FIRST_ROWS = 100
-# A year of sales, to ten payments a buyer; each that was paid has two events, and was spent of twice.
+# A year of sales, ten payments to a buyer; each that was paid was spent of twice. As much waits for a person in both.
 FILL = """
 INSERT INTO coinpurse.wallets (user_id, balance, created_at)
 SELECT 'user-' || n, 1000, now() - interval '360 days' * (1 - n / ({payments} / 10.0))
@@ -28,7 +28,7 @@ INSERT INTO coinpurse.payment_sessions (id, session_id, user_id, pack_sku, coins
 SELECT gen_random_uuid(), 'cs_test_' || n, 'user-' || n % ({payments} / 10) + 1, 'handful', 100, 0, 999,
        CASE WHEN n % 3 = 0 THEN 'eur' ELSE 'usd' END, false,
        CASE WHEN n % 100 = 0 THEN 'refunded' WHEN n % 10 < 7 THEN 'completed' ELSE 'expired' END, '', '{{}}',
-       'pi_' || n, CASE WHEN n % 5000 = 1 THEN 'Stripe took less' END,
+       'pi_' || n, CASE WHEN n % ({payments} / 60) = 1 THEN 'Stripe took less' END,
        'buyer-' || n % ({payments} / 10) + 1 || '@example.com', CASE WHEN n % 10 < 7 THEN n END,
        CASE WHEN n % 10 < 7 THEN at END, at
   FROM generate_series(1, {payments}) AS n,
@@ -53,7 +53,7 @@ SELECT 're_' || session_id, id, payment_intent_id, 999, currency, 'succeeded', c
 
 INSERT INTO coinpurse.stripe_events (id, type, object_id, livemode, event_at, payload, state, received_at)
 SELECT 'evt_' || n, CASE n % 2 WHEN 0 THEN 'checkout.session.completed' ELSE 'payment_intent.succeeded' END,
-       'cs_test_' || n, false, at, '{{}}', CASE WHEN n % 20000 = 1 THEN 'failed' ELSE 'processed' END, at
+       'cs_test_' || n, false, at, '{{}}', CASE WHEN n % ({payments} / 60) = 1 THEN 'failed' ELSE 'processed' END, at
   FROM generate_series(1, {payments}) AS n,
        LATERAL (SELECT now() - interval '360 days' * (1 - n / {payments}::float) AS at) AS t
 """

@@ -22,7 +22,8 @@ def record(
 ) -> AuditEntry:
     """Write what somebody does, in the transaction that does it; it stays for good.
 
-    action: such as `payment.refund`. facts: what JSON can carry; no keys and no secrets.
+    action: such as `payment.refund`. facts: what JSON can carry, no keys and no secrets; those that are
+    None are left out.
     Raises InvalidRequest for an actor, subject or reason that no database takes.
     """
     return store.insert(
@@ -32,5 +33,5 @@ def record(
         subject_kind=subject_kind,
         subject_id=require_key(subject_id, field="subject_id"),
         reason=require_description(reason, field="reason"),
-        facts=facts or {},
+        facts={name: fact for name, fact in (facts or {}).items() if fact is not None},
     )

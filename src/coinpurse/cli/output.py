@@ -71,14 +71,14 @@ def record(
     reason: str = "",
     **facts: object,
 ) -> None:
-    """Keep in the audit log what a command is about to do. facts: those that are None are left out."""
+    """Keep in the audit log what a command is about to do."""
     purse.back_office.record(
         actor=acting(),
         action=action,
         subject_kind=subject_kind,
         subject_id=subject_id,
         reason=reason,
-        facts={name: fact for name, fact in facts.items() if fact is not None},
+        facts=facts,
     )
 
 

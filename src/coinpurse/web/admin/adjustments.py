@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from uuid import UUID
 
 from flask import Response, request
 from werkzeug.wrappers import Response as AnyResponse
 
-from coinpurse.back_office import Action, Adjustment, AdjustmentDecision, AdjustmentPreview, Row
+from coinpurse.back_office import (
+    Action,
+    Adjustment,
+    AdjustmentDecision,
+    AdjustmentPreview,
+    Column,
+    Row,
+)
 from coinpurse.errors import DomainError, NotFound
 from coinpurse.ledger.rules import MAXIMUM_COINS, MAXIMUM_DESCRIPTION
 from coinpurse.web import formatting, forms
 from coinpurse.web.access import current_purse
 from coinpurse.web.admin import frame, words
-from coinpurse.web.admin.lists import ListPage
+from coinpurse.web.admin.lists import Cell, ListPage
 from coinpurse.web.admin.people import SENT_BEFORE, Named, has_accounts, read_named
 from coinpurse.web.admin.staff import current_may, name_of
 from coinpurse.web.admin.views import expose, go_to, link_to, member_id, read_text
@@ -49,7 +56,7 @@ class Adjustments(ListPage):
     group = frame.COINS
     listing_name = "adjustments"
     states = {"state": words.ADJUSTMENT_STATES}  # noqa: RUF012  As the class it belongs to declares.
-    hidden = frozenset({"id"})
+    hidden = frozenset({"id", "decided_at", "transaction_id"})
     nothing = _("Nothing was corrected yet")
     hint = _(
         "Give coins to somebody whom something went wrong for, or take those that came by mistake."
@@ -59,6 +66,13 @@ class Adjustments(ListPage):
     def link_of(self, row: Row) -> str | None:
         """To the adjustment."""
         return link_to("adjustments", "show", adjustment_id=row["id"])
+
+    def cell(self, column: Column, row: Row) -> Cell:
+        """One cell; coins with their sign."""
+        cell = super().cell(column, row)
+        if column.name == "coins":
+            return replace(cell, text=formatting.signed_coins(int(str(row["coins"]))))
+        return cell
 
     def above(self) -> dict[str, object]:
         """A new one, for those who may ask for it."""

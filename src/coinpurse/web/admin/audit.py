@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
-from coinpurse.back_office import Action, Column, Row
+from coinpurse.back_office import Action, Column, Filter, Row
 from coinpurse.web.admin import frame
-from coinpurse.web.admin.lists import Cell, ListPage
+from coinpurse.web.admin.list_words import label_of
+from coinpurse.web.admin.lists import Cell, FilterField, ListPage
 from coinpurse.web.admin.staff import current_may
 from coinpurse.web.admin.views import link_to
 from coinpurse.web.language import lazy_gettext as _
@@ -42,6 +44,7 @@ KINDS: dict[str, object] = {
     "staff": _("Staff"),
     "api_key": _("API key"),
     "event": _("Event"),
+    "catalog": _("Catalog"),
     "delivery": _("Delivery"),
     "webhook_endpoint": _("Webhook endpoint"),
 }
@@ -94,9 +97,22 @@ class Audit(ListPage):
             return None
         return link_to(place.page, "show", **{place.name: subject})
 
+    def _filter_field(self, known: Filter, values: Mapping[str, str]) -> FilterField:
+        """Offer what can have been done, and to what; any other value is looked for too."""
+        field = super()._filter_field(known, values)
+        table = {"action": ACTIONS, "kind": KINDS}.get(known.name)
+        return (
+            field if table is None else replace(field, kind="choice", choices=tuple(table.items()))
+        )
+
     def cell(self, column: Column, row: Row) -> Cell:
-        """One cell; actions and kinds in words."""
+        """One cell; actions, kinds and details in words."""
         cell = super().cell(column, row)
+        if column.name == "facts":
+            facts = row["facts"]
+            assert isinstance(facts, dict)
+            told = [f"{label_of(name)}: {fact}" for name, fact in facts.items()]
+            return Cell(cell.label, "text", " · ".join(told))
         table = {"action": ACTIONS, "subject_kind": KINDS}.get(column.name, {})
         words = table.get(str(row[column.name]))
         return cell if words is None else Cell(cell.label, "text", str(words))

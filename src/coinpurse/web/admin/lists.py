@@ -11,6 +11,7 @@ from typing import ClassVar
 from flask import Response
 
 from coinpurse.back_office import (
+    COMMAND_ACTOR,
     Column,
     Filter,
     Listing,
@@ -236,7 +237,8 @@ class ListPage(Page):
 
 
 def _link(column: Column, value: object) -> str | None:
-    if column.kind == "user":
+    # Who used a command has no wallet.
+    if column.kind == "user" and not str(value).startswith(COMMAND_ACTOR):
         return link_to("wallets", "show", user=str(value))
     if column.kind == "payment":
         return link_to("payments", "show", payment_id=str(value))

@@ -11,7 +11,8 @@ BUYERS = """
 ALTER TABLE coinpurse.payment_sessions
     ADD COLUMN buyer_email text,
     ADD COLUMN locale      text;
-CREATE INDEX payment_sessions_buyer_email ON coinpurse.payment_sessions (lower(buyer_email))
+-- With the order of the list, or it would be walked from its newest row for a buyer who is rare.
+CREATE INDEX payment_sessions_buyer_email ON coinpurse.payment_sessions (lower(buyer_email), created_at, id)
     WHERE buyer_email IS NOT NULL;
 COMMENT ON COLUMN coinpurse.payment_sessions.buyer_email IS 'what the buyer gave to Stripe';
 COMMENT ON COLUMN coinpurse.payment_sessions.locale IS 'language tag of the buyer when the checkout began';
