@@ -6,7 +6,7 @@ kept as text, because Stripe's statuses are open enums. `stripe_gateway/` makes 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Generic, Protocol, TypeVar
@@ -329,6 +329,88 @@ class StripeCatalog(Protocol):
 
     def set_price_active(self, price_id: str, *, active: bool) -> StripePrice:
         """Take a price out of use, or into use again."""
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookEndpoint:
+    """An address that Stripe delivers events to.
+
+    event_types: "*" stands for all. api_version: None for the account's own.
+    secret: signs the deliveries; known in the answer to the endpoint's creation, and never again.
+    """
+
+    id: str
+    url: str
+    event_types: tuple[str, ...]
+    enabled: bool
+    api_version: str | None
+    livemode: bool
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    created_at: datetime | None = None
+    secret: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class StripeAccount:
+    """Whose key it is, as far as the key may know, and Stripe's clock.
+
+    id: None where a restricted key may not read it. api_version: the one that Stripe answered in.
+    """
+
+    id: str | None
+    api_version: str | None
+    answered_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Permission:
+    """Whether the key may do one thing that we need.
+
+    resource: as Stripe's form for restricted keys calls it. access: Read or Write.
+    granted: None where it could not be found out; `problem` says why not or why it is unknown.
+    """
+
+    resource: str
+    access: str
+    granted: bool | None
+    problem: str | None = None
+
+
+class StripeSetUp(Protocol):
+    """Stripe, as whoever sets the store up sees it. Methods that wait for the network may raise GatewayError."""
+
+    @property
+    def api_version(self) -> str:
+        """The version that our requests ask for and our readers were written for."""
+
+    @property
+    def sdk_version(self) -> str:
+        """The version that the installed SDK was made for."""
+
+    def get_account(self) -> StripeAccount:
+        """Ask who the key belongs to."""
+
+    def list_webhook_endpoints(self) -> list[WebhookEndpoint]:
+        """Fetch all endpoints of the account, newest first."""
+
+    def create_webhook_endpoint(
+        self, url: str, event_types: Sequence[str], metadata: Mapping[str, str]
+    ) -> WebhookEndpoint:
+        """Register an endpoint for our API version; only this answer has its secret."""
+
+    def update_webhook_endpoint(
+        self, endpoint_id: str, event_types: Sequence[str], metadata: Mapping[str, str]
+    ) -> WebhookEndpoint:
+        """Give an endpoint these event types, add the metadata, and switch it on."""
+
+    def delete_webhook_endpoint(self, endpoint_id: str) -> None:
+        """Remove an endpoint. What was on its way to it is not delivered any more."""
+
+    def check_permissions(self) -> list[Permission]:
+        """Find out what the key may do, by asking; nothing is changed."""
+
+    def sign(self, body: str, secret: str) -> str:
+        """Make the `Stripe-Signature` header of a delivery, signed now."""
 
 
 class Clock(Protocol):

@@ -23,6 +23,7 @@ from coinpurse.cli import (
     serve,
     staff,
     wallet,
+    webhook,
     worker,
 )
 from coinpurse.errors import CoinpurseError
@@ -56,6 +57,7 @@ for command in (
     worker.worker,
     database.db,
     catalog.catalog,
+    webhook.webhook,
     events.events,
     endpoints.endpoints,
     messages.messages,

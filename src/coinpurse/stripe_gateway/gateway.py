@@ -31,7 +31,7 @@ from coinpurse.stripe_gateway.fields import UnreadableError
 from coinpurse.stripe_gateway.lists import list_of
 from coinpurse.stripe_gateway.products import ProductCalls
 from coinpurse.stripe_gateway.readers import read_object
-from coinpurse.stripe_gateway.refusals import refusal, unusable_answer
+from coinpurse.stripe_gateway.refusals import send, unusable_answer
 from coinpurse.stripe_gateway.signatures import verified_text
 
 if TYPE_CHECKING:
@@ -228,16 +228,8 @@ class Gateway(ProductCalls):
             raise _unusable(answer, str(unreadable)) from None
 
     def _send(self, request: Callable[[], stripe.StripeObject]) -> stripe.StripeObject:
-        """Send one request. Raises GatewayError and nothing else.
-
-        Errors of the SDK are translated before ours is raised, outside of their handler, so that no
-        traceback carries them along with what they know.
-        """
-        try:
-            return request()
-        except stripe.StripeError as error:
-            failure = refusal(error, self._secret_key)
-        raise failure
+        """Send one request. Raises GatewayError and nothing else."""
+        return send(request, self._secret_key)
 
 
 FETCHERS: Mapping[str, Callable[[Gateway, str], StripeObject]] = {

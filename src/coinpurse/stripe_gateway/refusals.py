@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from typing import TypeVar
 
 import stripe
 
@@ -15,6 +17,21 @@ RETRYABLE_ERRORS = (stripe.APIConnectionError, stripe.RateLimitError)
 
 KEY_FORM = re.compile(r"(?:sk|rk|whsec)_[\w+/=*.-]+")
 LONGEST_MESSAGE = 500
+
+Answer = TypeVar("Answer")
+
+
+def send(request: Callable[[], Answer], secret_key: str) -> Answer:
+    """Send one request. Raises GatewayError and nothing else.
+
+    Errors of the SDK are translated before ours is raised, outside of their handler, so that no
+    traceback carries them along with what they know.
+    """
+    try:
+        return request()
+    except stripe.StripeError as error:
+        failure = refusal(error, secret_key)
+    raise failure
 
 
 def refusal(error: stripe.StripeError, secret_key: str) -> GatewayError:

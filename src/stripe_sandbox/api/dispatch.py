@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass, field, replace
 
 from stripe_sandbox.api import idempotency, json_bodies, parameters, versions
-from stripe_sandbox.api.authentication import authenticate
+from stripe_sandbox.api.authentication import authenticate, require_permission
 from stripe_sandbox.api.call import Call
 from stripe_sandbox.api.errors import ApiError
 from stripe_sandbox.api.expansion import expand
@@ -70,6 +70,7 @@ class Dispatcher:
         version = versions.resolve(request.version)
         headers["Stripe-Version"] = version
         match = self._router.match(request.method, request.path)
+        require_permission(key, request.method, request.path, self._world.account_id)
         form = _form(request, match)
         repeat_key = None
         if request.method == "POST":
