@@ -16,7 +16,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from coinpurse.accounts import Accounts
 from coinpurse.extension import Coinpurse
 from coinpurse.settings import Settings, origin_of
-from coinpurse.web import access, accounts, admin, errors, ops, pages
+from coinpurse.web import access, accounts, admin, errors, ops, pages, request_ids
 from coinpurse.web.access import BODY_LIMIT_BYTES
 from coinpurse.web.visitors import is_service_call
 
@@ -70,6 +70,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     if settings.trusted_proxies:
         hops = settings.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
+    request_ids.use(app, everywhere=True)
     purse = Coinpurse(settings=settings, pages_prefix="")
     purse.init_app(app)
     purse.require_ready()

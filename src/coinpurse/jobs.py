@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import wraps
 from typing import TYPE_CHECKING
 
 import procrastinate
 import psycopg
 import structlog
 
-from coinpurse import ledger, notifications
+from coinpurse import ledger, logs, notifications
 from coinpurse.db import Database, UnitOfWork
 from coinpurse.db.migrate import SCHEMA
 from coinpurse.errors import GatewayError, ReconciliationRunning
@@ -49,7 +50,7 @@ def application(conninfo: str) -> procrastinate.App:
     for name, (run, cron) in TASKS.items():
         # A sweep that is still waiting need not wait twice.
         lock = name if cron else None
-        task = app.task(name=name, pass_context=True, queueing_lock=lock)(run)
+        task = app.task(name=name, pass_context=True, queueing_lock=lock)(_logged(name, run))
         if cron:
             app.periodic(cron=cron)(task)
     return app
@@ -68,8 +69,30 @@ def schedule_event(app: procrastinate.App, work: UnitOfWork, event_id: str, at: 
         "process_event",
         schedule_at=at,
         connection=work.connection,
-    ).defer(event_id=event_id)
+    ).defer(event_id=event_id, **_request())
     work.execute("SET LOCAL search_path TO DEFAULT")
+
+
+def _request() -> dict[str, str]:
+    """Return what a job takes along of the request that leaves it behind."""
+    request_id = logs.current_request_id()
+    return {} if request_id is None else {"request_id": request_id}
+
+
+def _logged(name: str, run: Callable[..., None]) -> Callable[..., None]:
+    """Have every line of a job name it, and the request that it comes from."""
+
+    @wraps(run)
+    def task(
+        context: procrastinate.JobContext, *, request_id: str | None = None, **arguments: object
+    ) -> None:
+        about = {"job": name, "job_id": context.job.id}
+        if request_id is not None:
+            about["request_id"] = request_id
+        with structlog.contextvars.bound_contextvars(**about):
+            run(context, **arguments)
+
+    return task
 
 
 def process_event(context: procrastinate.JobContext, event_id: str) -> None:

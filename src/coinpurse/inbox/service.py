@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 import psycopg
 import structlog
+from structlog.contextvars import bound_contextvars
 
 from coinpurse import signals
 from coinpurse.db import Database, UnitOfWork
@@ -29,7 +30,7 @@ from coinpurse.inbox.rules import (
 )
 from coinpurse.ledger import SpendOrder
 from coinpurse.ports import CheckoutSession, PaymentIntent, StripeEvent, StripeGateway, StripeObject
-from coinpurse.purchases import fulfil
+from coinpurse.purchases import Payment, fulfil
 from coinpurse.refunds import AfterSales, LookUp
 
 ScheduleRetry = Callable[[UnitOfWork, str, datetime], None]
@@ -66,7 +67,7 @@ class Inbox:
         Safe to repeat. Raises WebhookRejected; any other error means that nothing was stored.
         """
         event = self._gateway.read_event(body, signature)
-        with self._database.unit_of_work() as work:
+        with bound_contextvars(event_id=event.id), self._database.unit_of_work() as work:
             stored = store.insert(work, event) or store.lock(work, event.id)
             if not stored.is_open:
                 return stored
@@ -88,6 +89,10 @@ class Inbox:
         repeat changes nothing. counts: whether a failure is one of its attempts; otherwise it changes nothing.
         Raises NotFound.
         """
+        with bound_contextvars(event_id=event_id):
+            return self._process(event_id, again=again, counts=counts)
+
+    def _process(self, event_id: str, *, again: bool, counts: bool) -> StoredEvent:
         with self._database.unit_of_work() as work:
             stored = store.find(work, event_id)
         if stored is None:
@@ -177,7 +182,7 @@ class Inbox:
         """Act inside a savepoint; note the outcome, good or bad, beside it."""
         try:
             with work.savepoint():
-                state, note = self._act(work, event, about)
+                state, note, payment = self._act(work, event, about)
         except RetryLater as error:
             if not counts:
                 return stored
@@ -186,7 +191,13 @@ class Inbox:
             return self._failed(work, stored, error)
         except Exception as error:  # noqa: BLE001  Whatever it is, the event is kept with it and tried again.
             return self._failed(work, stored, error) if counts else stored
-        log.info("event.finished", event_id=event.id, type=event.type, state=state)
+        log.info(
+            "event.finished",
+            event_id=event.id,
+            type=event.type,
+            state=state,
+            payment_id=payment and str(payment.id),
+        )
         return store.finished(work, event.id, state=state, note=note)
 
     def _ask(self, event: StripeEvent) -> Subject:
@@ -198,24 +209,26 @@ class Inbox:
         intent_id = _intent_of(event.object or self._gateway.fetch(event))
         return None if intent_id is None else self._after_sales.look_up(intent_id)
 
-    def _act(self, work: UnitOfWork, event: StripeEvent, about: Subject) -> tuple[str, str | None]:
+    def _act(
+        self, work: UnitOfWork, event: StripeEvent, about: Subject
+    ) -> tuple[str, str | None, Payment | None]:
         if isinstance(about, Exception):
             raise about
         if event.type in AFTER_SALE_TYPES:
             payment = self._after_sales.apply(work, about) if isinstance(about, LookUp) else None
         elif event.type not in REPORTS:
-            return "ignored", None
+            return "ignored", None, None
         else:
             expected, read = REPORTS[event.type]
             if not isinstance(about, expected):
                 raise TypeError(f"a {event.type} event is about a {type(about).__name__}")
             assert isinstance(about, CheckoutSession | PaymentIntent)
             if about.livemode != event.livemode:
-                return "foreign", "the event and its object are of different modes"
+                return "foreign", "the event and its object are of different modes", None
             payment = fulfil(work, read(about), spend_order=self._spend_order).payment
         if payment is None:
-            return "foreign", "about a payment that is not ours"
-        return "processed", f"payment {payment.id}: {payment.status}"
+            return "foreign", "about a payment that is not ours", None
+        return "processed", f"payment {payment.id}: {payment.status}", payment
 
     def _failed(self, work: UnitOfWork, stored: StoredEvent, error: Exception) -> StoredEvent:
         wait = back_off(stored.attempts + 1)

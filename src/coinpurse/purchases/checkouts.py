@@ -218,7 +218,7 @@ class Checkouts:
                 payment_id=str(payment.id),
                 stripe_code=error.code,
                 stripe_status=error.status,
-                request_id=error.request_id,
+                stripe_request_id=error.request_id,
             )
             raise CheckoutFailed(
                 "Stripe did not open the checkout session.", payment_id=str(payment.id)

@@ -75,7 +75,7 @@ class Purchases(Checkouts):
         """
         payment = self._owned(session_id, user_id)
         if payment.status == "pending" and self._take_turn(payment):
-            self._refresh(session_id)
+            self._refresh(payment, session_id)
         with self._database.unit_of_work() as work:
             payment = store.find(work, payment.id) or payment
             completed = payment.status == "completed"
@@ -119,14 +119,19 @@ class Purchases(Checkouts):
         with self._database.unit_of_work() as work:
             return store.may_check(work, payment.id, interval_seconds=CHECK_INTERVAL_SECONDS)
 
-    def _refresh(self, session_id: str) -> None:
+    def _refresh(self, payment: Payment, session_id: str) -> None:
         try:
             session = self._gateway.get_checkout_session(session_id)
             with self._database.unit_of_work() as work:
                 fulfil(work, report_of_session(session), spend_order=self._spend_order)
         except (GatewayError, RetryLater) as error:
             # The look-up only hurries what the webhook will bring; without it the status is the last known.
-            log.warning("status.look_up_failed", session_id=session_id, error=str(error))
+            log.warning(
+                "status.look_up_failed",
+                payment_id=str(payment.id),
+                session_id=session_id,
+                error=str(error),
+            )
 
 
 def find_payment(work: UnitOfWork, id_or_session: str) -> Payment | None:

@@ -132,7 +132,7 @@ class Refunds:
                 self._send(request_id)
             except (DomainError, GatewayError) as error:
                 # It stands on the row; nobody waits for this answer.
-                log.warning("refund.not_made", request_id=str(request_id), error=str(error))
+                log.warning("refund.not_made", refund_request_id=str(request_id), error=str(error))
         return len(ids)
 
     def _write(
@@ -190,7 +190,12 @@ class Refunds:
         except GatewayError as error:
             if error.status in REFUSALS:
                 return self._refused(request, error)
-            log.warning("refund.not_answered", request_id=str(request.id), error=str(error))
+            log.warning(
+                "refund.not_answered",
+                payment_id=str(request.payment_id),
+                refund_request_id=str(request.id),
+                error=str(error),
+            )
             if error.status is not None and error.status >= SERVER_ERRORS:
                 with self._database.unit_of_work() as work:
                     store.failed(work, request.id)
@@ -203,7 +208,7 @@ class Refunds:
                 # The money that the review was about has gone back.
                 close(work, payment)
         log.info("refund.made", payment_id=str(request.payment_id), refund_id=refund.id)
-        self._hurry(request.payment_intent_id)
+        self._hurry(request)
         with self._database.unit_of_work() as work:
             return store.get_request(work, request.id)
 
@@ -235,16 +240,16 @@ class Refunds:
             store.answered(work, request.id, state="refused", refusal=refusal)
         log.warning("refund.refused", payment_id=str(request.payment_id), stripe_code=error.code)
         # Stripe knows something that we do not.
-        self._hurry(request.payment_intent_id)
+        self._hurry(request)
         with self._database.unit_of_work() as work:
             return _require_made(store.get_request(work, request.id))
 
-    def _hurry(self, payment_intent_id: str) -> None:
+    def _hurry(self, request: RefundRequest) -> None:
         """Bring the coins in line now; the webhook does it otherwise."""
         try:
-            self._after_sales.refresh(payment_intent_id)
+            self._after_sales.refresh(request.payment_intent_id)
         except (GatewayError, RetryLater) as error:
-            log.warning("refund.not_followed", error=str(error))
+            log.warning("refund.not_followed", payment_id=str(request.payment_id), error=str(error))
 
     def _rehearse(self, work: UnitOfWork, payment: Payment, amount_minor: int) -> RefundPreview:
         """Do to the coins what the refund would, read what it did, and undo it."""

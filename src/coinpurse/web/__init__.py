@@ -15,6 +15,7 @@ from coinpurse.web import (
     documentation,
     language,
     payment,
+    request_ids,
     service,
     store,
     wallet,
@@ -35,6 +36,7 @@ def register(
     service_api: bool,
 ) -> None:
     """Add our blueprints to the app. pages_prefix: None leaves the pages out."""
+    request_ids.use(app)
     access.use(app, user_id)
     language.use(app)
     for blueprint in JSON_BLUEPRINTS:

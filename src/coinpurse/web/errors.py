@@ -190,7 +190,7 @@ def _gateway_error(error: GatewayError) -> Response:
         "stripe.unavailable",
         stripe_code=error.code,
         stripe_status=error.status,
-        request_id=error.request_id,
+        stripe_request_id=error.request_id,
     )
     return answer("stripe_unavailable")
 
