@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import logging
 from collections.abc import Iterator
@@ -24,14 +25,20 @@ def _own_set_up() -> Iterator[None]:
 
 
 @pytest.fixture(params=[False, True], ids=["json", "terminal"])
-def terminal(request: pytest.FixtureRequest, capsys: pytest.CaptureFixture[str]) -> bool:
-    """Both forms, written to what capsys reads."""
-    logs.configure("INFO", terminal=request.param)
+def terminal(request: pytest.FixtureRequest) -> bool:
+    """Whether a person reads along; both are tried."""
     return bool(request.param)
 
 
-def lines_of(capsys: pytest.CaptureFixture[str]) -> list[str]:
-    return capsys.readouterr().err.splitlines()
+@pytest.fixture
+def written(terminal: bool) -> io.StringIO:
+    """What our handler writes."""
+    logs.configure("INFO", terminal=terminal)
+    [handler] = logging.getLogger().handlers
+    assert isinstance(handler, logging.StreamHandler)
+    stream = io.StringIO()
+    handler.setStream(stream)
+    return stream
 
 
 @pytest.mark.parametrize(
@@ -52,7 +59,7 @@ def lines_of(capsys: pytest.CaptureFixture[str]) -> list[str]:
     ],
 )
 def test_secrets_and_addresses_are_taken_out_wherever_they_stand(
-    terminal: bool, capsys: pytest.CaptureFixture[str], text: str, secret: str
+    terminal: bool, written: io.StringIO, text: str, secret: str
 ) -> None:
     log = structlog.get_logger()
     log.info("some.event", value=text, many=[{"deep": text}], other=ValueError(text))
@@ -62,21 +69,19 @@ def test_secrets_and_addresses_are_taken_out_wherever_they_stand(
     except RuntimeError:
         log.exception("some.failure")
 
-    written = capsys.readouterr().err
-    assert secret not in written
-    assert "some.event" in written
-    assert "RuntimeError" in written
+    shown = written.getvalue()
+    assert secret not in shown
+    assert "some.event" in shown
+    assert "RuntimeError" in shown
     if not terminal:
-        assert [json.loads(line)["level"] for line in written.splitlines()] == [
+        assert [json.loads(line)["level"] for line in shown.splitlines()] == [
             "info",
             "error",
             "error",
         ]
 
 
-def test_ordinary_values_stay_as_they_are(
-    terminal: bool, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_ordinary_values_stay_as_they_are(terminal: bool, written: io.StringIO) -> None:
     facts = {
         "payment_id": "0198c0de-0000-7000-8000-000000000001",
         "session_id": "cs_test_a1B2c3D4e5",
@@ -87,13 +92,11 @@ def test_ordinary_values_stay_as_they_are(
 
     structlog.get_logger().info("some.event", **facts)
 
-    [line] = lines_of(capsys)
+    [line] = written.getvalue().splitlines()
     assert all(value in line for value in facts.values())
 
 
-def test_no_value_begins_a_line_of_its_own(
-    terminal: bool, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_no_value_begins_a_line_of_its_own(terminal: bool, written: io.StringIO) -> None:
     structlog.get_logger().warning("some.event", user_id=FORGED, many=[FORGED])
     logging.getLogger("somebody.else").warning("Exception on %s", FORGED)
     try:
@@ -101,19 +104,17 @@ def test_no_value_begins_a_line_of_its_own(
     except RuntimeError:
         structlog.get_logger().exception("some.failure")
 
-    written = capsys.readouterr().err
-    beginnings = [line for line in written.split("\n") if line and not line.startswith("  | ")]
+    shown = written.getvalue()
+    beginnings = [line for line in shown.split("\n") if line and not line.startswith("  | ")]
     assert len(beginnings) == 3
-    assert not any(line.startswith(('{"event": "forged', "ada")) for line in written.splitlines())
-    assert "\u2028" not in written
-    assert "\r" not in written
+    assert not any(line.startswith(('{"event": "forged', "ada")) for line in shown.splitlines())
+    assert "\u2028" not in shown
+    assert "\r" not in shown
     # Colours are the renderer's; the cursor is nobody's.
-    assert "\x1b[2K" not in written
+    assert "\x1b[2K" not in shown
 
 
-def test_traceback_shows_no_local_variables(
-    terminal: bool, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_traceback_shows_no_local_variables(terminal: bool, written: io.StringIO) -> None:
     password = "correct-horse"  # noqa: F841
 
     try:
@@ -121,9 +122,9 @@ def test_traceback_shows_no_local_variables(
     except RuntimeError:
         structlog.get_logger().exception("some.failure")
 
-    written = capsys.readouterr().err
-    assert "RuntimeError: wrong" in written
-    assert "correct-horse" not in written.replace('password = "correct-horse"', "")
+    shown = written.getvalue()
+    assert "RuntimeError: wrong" in shown
+    assert "correct-horse" not in shown.replace('password = "correct-horse"', "")
 
 
 def test_long_values_are_searched_in_one_pass() -> None:

@@ -126,10 +126,14 @@ def _without_secrets(_logger: object, _method: str, line: Any) -> str:
 
 
 def _on_one_line(_logger: object, _method: str, event: EventDict) -> EventDict:
-    """Keep values from ending the line that they stand in. Values that are no texts are shown by their `repr`."""
+    """Keep values from ending the line that they stand in. Values that are no texts are shown by their `repr`.
+
+    Secrets are looked for here too: once there are colours, a value no longer begins where a word does.
+    """
     for name, value in event.items():
         if isinstance(value, str):
-            event[name] = _indented(value) if name in TRACES else CONTROL.sub(_escaped, value)
+            known = redact(value)
+            event[name] = _indented(known) if name in TRACES else CONTROL.sub(_escaped, known)
     return event
 
 
