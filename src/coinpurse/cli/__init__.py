@@ -12,6 +12,7 @@ from coinpurse.cli import (
     catalog,
     database,
     demo,
+    doctor,
     endpoints,
     events,
     keys,
@@ -53,6 +54,7 @@ def main() -> None:
 
 for command in (
     demo.demo,
+    doctor.doctor,
     serve.serve,
     worker.worker,
     database.db,

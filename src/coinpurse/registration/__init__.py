@@ -6,20 +6,25 @@ from coinpurse.registration.rules import (
     Step,
     endpoint_url,
     is_ours,
+    is_private,
     plan_finish,
     plan_rotation,
     plan_setup,
     problems_of,
     require_reachable,
+    version_problem,
 )
-from coinpurse.registration.service import carry_out, knock
+from coinpurse.registration.service import KNOCK_TYPE, Knock, carry_out, knock
 
 __all__ = [
+    "KNOCK_TYPE",
     "WEBHOOK_PATH",
+    "Knock",
     "Step",
     "carry_out",
     "endpoint_url",
     "is_ours",
+    "is_private",
     "knock",
     "plan_finish",
     "plan_rotation",
@@ -29,4 +34,5 @@ __all__ = [
     "require_reachable",
     "require_writable",
     "rolled_secrets",
+    "version_problem",
 ]

@@ -1,0 +1,128 @@
+"""The database, the clocks, and the worker that lives on both."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import psycopg
+
+from coinpurse.db import require_migrated
+from coinpurse.doctor import store
+from coinpurse.doctor.patient import Patient
+from coinpurse.doctor.rules import (
+    LARGEST_SKEW,
+    LEAST_FREE_BYTES,
+    LONGEST_WAIT_SECONDS,
+    NotChecked,
+    Said,
+    found,
+    ok,
+    seconds_apart,
+    unchecked,
+)
+from coinpurse.errors import ConfigurationError
+from coinpurse.logs import redact
+from coinpurse.monitoring import Monitoring
+
+MEND_CLOCK = "Let the machine follow a time server (timedatectl set-ntp true)."
+GIB = 1024**3
+
+
+def reachable(patient: Patient) -> Iterator[Said]:
+    """Whether the database answers."""
+    try:
+        database = patient.database()
+    except psycopg.OperationalError as error:
+        yield found(redact(str(error).strip()), "Check DATABASE_URL, and whether the server runs.")
+        return
+    except (ConfigurationError, NotChecked) as error:
+        yield found(
+            str(error),
+            "Set DATABASE_URL=postgresql://user:password@host/database, or change to the store's folder.",
+        )
+        return
+    with database.read_aside(seconds=5) as work:
+        _, version = store.clock(work)
+    yield ok(f"PostgreSQL {version}{', embedded' if patient.is_embedded else ''}")
+
+
+def tables(patient: Patient) -> Iterator[Said]:
+    """Whether the tables are those of this version."""
+    try:
+        require_migrated(patient.database())
+    except ConfigurationError as error:
+        yield found(str(error), "Run `coinpurse db upgrade`.")
+        return
+    yield ok("of this version")
+
+
+def embedded(patient: Patient) -> Iterator[Said]:
+    """Whether the embedded database is used only where it may be lost, and has room."""
+    if not patient.is_embedded:
+        yield ok("not used")
+        return
+    if patient.settings.livemode:
+        yield found(
+            "the embedded database holds coins that were paid for, and nothing makes copies of it",
+            "Set DATABASE_URL to a server with backups.",
+        )
+    folder = patient.settings.state_dir
+    if not folder.exists():
+        yield unchecked(f"{folder.resolve()} does not exist")
+        return
+    free = shutil.disk_usage(folder).free
+    if free < LEAST_FREE_BYTES:
+        yield found(
+            f"{free / GIB:.1f} GiB are free on its disk; a full disk stops it",
+            "Make room, or name another folder with COINPURSE_STATE_DIR.",
+        )
+    elif not patient.settings.livemode:
+        yield ok(f"in {folder.resolve()}, {free / GIB:.0f} GiB free")
+
+
+def stripe_clock(patient: Patient) -> Iterator[Said]:
+    """Whether this machine's clock is Stripe's: signatures are only good for a while."""
+    answered_at = patient.account().answered_at
+    if answered_at is None:
+        yield unchecked("the answer does not say when it was made")
+        return
+    yield _judged(patient.heard_at(Patient.account) - answered_at, "Stripe's")
+
+
+def database_clock(patient: Patient) -> Iterator[Said]:
+    """Whether this machine's clock is the database's, by which coins expire."""
+    database = patient.database()
+    with database.read_aside(seconds=5) as work:
+        before = datetime.now(UTC)
+        there, _ = store.clock(work)
+        after = datetime.now(UTC)
+    yield _judged(before + (after - before) / 2 - there, "the database's")
+
+
+def _judged(skew: timedelta, whose: str) -> Said:
+    if abs(skew) > LARGEST_SKEW:
+        return found(f"this machine's clock is {seconds_apart(skew)} of {whose}", MEND_CLOCK)
+    return ok(f"this machine's clock agrees with {whose}")
+
+
+def worker(patient: Patient) -> Iterator[Said]:
+    """Whether a worker lives, and keeps up."""
+    states = Monitoring(patient.database()).states()
+    if states.workers == 0:
+        age = states.heartbeat_age_seconds
+        seen = "none has ever run" if age is None else f"the last was seen {age:.0f} seconds ago"
+        yield found(
+            f"no worker runs; {seen}", "Start `coinpurse worker`, and have the system restart it."
+        )
+    else:
+        yield ok(f"{states.workers} running")
+    waited = states.oldest_job_seconds or 0.0
+    if waited > LONGEST_WAIT_SECONDS:
+        yield found(
+            f"{states.jobs_waiting} jobs are due, the oldest for {waited:.0f} seconds",
+            "Start more workers, or read in the worker's log what keeps them.",
+        )
+    elif states.workers:
+        yield ok(f"{states.jobs_waiting} jobs due")
