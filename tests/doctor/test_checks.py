@@ -390,7 +390,7 @@ def mail_server() -> Iterator[Controller]:
             return "250 OK"
 
     def let_in(_server: Any, _session: Any, _envelope: Any, _method: str, data: Any) -> AuthResult:
-        return AuthResult(success=data.password == b"right-password")
+        return AuthResult(success=data.password == b"right-password", handled=False)
 
     controller = Controller(Kept(), "127.0.0.1", 0, authenticator=let_in, auth_require_tls=False)
     with socket.create_server(("127.0.0.1", 0)) as probe:
@@ -400,6 +400,7 @@ def mail_server() -> Iterator[Controller]:
     controller.stop()
 
 
+@pytest.mark.filterwarnings("ignore:Session.login_data is deprecated")
 def test_mail_server_is_greeted_and_nothing_is_sent(
     examined: Examine, mail_server: Controller
 ) -> None:
@@ -419,6 +420,8 @@ def test_mail_server_is_greeted_and_nothing_is_sent(
     assert mail_server.handler.letters == []
 
 
+# What apprise imports is deprecated in some versions of Python.
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_alert_addresses_are_understood_or_found_without_being_shown(examined: Examine) -> None:
     right = "mailtos://u:hunter22pw@example.com?to=a@example.com,b@example.com"
     assert states(examined(alert_urls=f"{right}, json://127.0.0.1/x")["alert urls"]) == {"ok"}
