@@ -70,7 +70,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     if settings.trusted_proxies:
         hops = settings.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
-    request_ids.use(app, everywhere=True)
+    request_ids.use_everywhere(app)
     purse = Coinpurse(settings=settings, pages_prefix="")
     purse.init_app(app)
     purse.require_ready()

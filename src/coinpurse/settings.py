@@ -290,8 +290,9 @@ class Settings(BaseSettings):
         if self.demo and self.stripe_secret_key is None:
             return (self._kept_secret("webhook_secret", prefix="whsec_"),)
         raise ConfigurationError(
-            "STRIPE_WEBHOOK_SECRET is not set. It is shown once when the webhook endpoint is made in the"
-            " Stripe Dashboard; `stripe listen --print-secret` prints the one of the Stripe CLI."
+            "STRIPE_WEBHOOK_SECRET is not set. It is shown once when the webhook endpoint is made:"
+            " `coinpurse webhook setup --write-env .env` makes it. On your own machine,"
+            " `stripe listen --print-secret` prints the one of the Stripe CLI."
         )
 
     def require_secret_key(self) -> str:

@@ -177,7 +177,10 @@ def test_trap_2_a_failed_effect_keeps_the_event_and_is_retried(
         jobs = connection.execute(
             "SELECT task_name, args, status FROM coinpurse.procrastinate_jobs"
         ).fetchall()
-        assert jobs == [("process_event", {"event_id": event.id}, "todo")]
+        [(task, arguments, status)] = jobs
+        assert (task, arguments["event_id"], status) == ("process_event", event.id, "todo")
+        # Its lines are told as those of the request that brought the event.
+        assert arguments["request_id"]
         assert only_payment(purse).status == "pending"
 
         connection.execute("ALTER TABLE coinpurse.grants_elsewhere RENAME TO grants")

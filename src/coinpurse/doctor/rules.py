@@ -70,6 +70,12 @@ def found(message: str, mend: str) -> Said:
     return Said(FINDING, message, mend)
 
 
+def missing(name: str, error: ConfigurationError) -> Said:
+    """Say that a setting is not set. Our message begins with that, and goes on with the mend."""
+    message = f"{name} is not set"
+    return found(message, str(error).removeprefix(f"{message}. "))
+
+
 def unchecked(message: str, mend: str = "") -> Said:
     """Say what could not be looked at."""
     return Said(UNCHECKED, message, mend)

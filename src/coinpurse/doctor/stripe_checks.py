@@ -9,7 +9,7 @@ import psycopg
 from coinpurse import registration
 from coinpurse.doctor import store
 from coinpurse.doctor.patient import Patient
-from coinpurse.doctor.rules import NotChecked, Said, found, ok, unchecked
+from coinpurse.doctor.rules import NotChecked, Said, found, missing, ok, unchecked
 from coinpurse.errors import ConfigurationError, GatewayError
 from coinpurse.registration import KNOCK_TYPE, Knock
 from coinpurse.settings import LIVE_KEY
@@ -25,7 +25,7 @@ def key(patient: Patient) -> Iterator[Said]:
     try:
         settings.require_stripe_key()
     except ConfigurationError as error:
-        yield found("STRIPE_SECRET_KEY is not set", str(error))
+        yield missing("STRIPE_SECRET_KEY", error)
         return
     try:
         account = patient.account()
@@ -145,7 +145,7 @@ def round_trip(patient: Patient) -> Iterator[Said]:
     try:
         secrets = settings.require_webhook_secrets()
     except ConfigurationError as error:
-        yield found("STRIPE_WEBHOOK_SECRET is not set", str(error))
+        yield missing("STRIPE_WEBHOOK_SECRET", error)
         return
     for number, secret in enumerate(secrets, 1):
         which = f"secret {number} of {len(secrets)}" if len(secrets) > 1 else "the secret"

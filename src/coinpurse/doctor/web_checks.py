@@ -8,11 +8,21 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
+import psycopg
+
 from coinpurse.accounts import DEMO_EMAIL
-from coinpurse.catalog import load_catalog
+from coinpurse.catalog import Catalog, Catalogs, load_catalog
 from coinpurse.doctor import store
 from coinpurse.doctor.patient import Patient
-from coinpurse.doctor.rules import LEAST_CERTIFICATE, Said, found, ok, problem_of_secret_key
+from coinpurse.doctor.rules import (
+    LEAST_CERTIFICATE,
+    NotChecked,
+    Said,
+    found,
+    missing,
+    ok,
+    problem_of_secret_key,
+)
 from coinpurse.errors import ConfigurationError
 from coinpurse.registration import is_private
 
@@ -99,7 +109,7 @@ def secret_key(patient: Patient) -> Iterator[Said]:
     try:
         problem = problem_of_secret_key(patient.settings.require_secret_key())
     except ConfigurationError as error:
-        yield found("SECRET_KEY is not set", str(error))
+        yield missing("SECRET_KEY", error)
         return
     if problem is None:
         yield ok("it signs log-ins, and is long enough")
@@ -136,19 +146,33 @@ def demo(patient: Patient) -> Iterator[Said]:
 def catalog(patient: Patient) -> Iterator[Said]:
     """Whether the packs can be sold."""
     settings = patient.settings
+    mend = "Mend it; `coinpurse catalog list` shows what is on sale."
     try:
-        loaded = load_catalog(settings.catalog)
+        loaded, problem = _in_force(patient)
     except ConfigurationError as error:
-        yield found(str(error), "Mend the file; `coinpurse catalog list` shows what it sells.")
+        yield found(str(error), mend)
         return
+    if problem is not None:
+        yield found(f"the newest version is not in force: {problem}", mend)
     on_sale = [pack for pack in loaded.packs if pack.active]
     currencies = sorted({currency for pack in on_sale for currency in pack.prices})
     if not on_sale:
         yield found("no pack is on sale", "Give a pack `active = true` in the catalog.")
-    elif settings.livemode and settings.catalog is None:
+    elif settings.livemode and settings.catalog is None and loaded.kind == "file":
         yield found(
             "the sample catalog is what real money buys",
             "Write your own and name it in COINPURSE_CATALOG.",
         )
     else:
         yield ok(f"{len(on_sale)} packs on sale, in {', '.join(currencies).upper()}")
+
+
+def _in_force(patient: Patient) -> tuple[Catalog, str | None]:
+    """Return the catalog that is sold from, and why a newer one is not; the file's where the database is away."""
+    path = patient.settings.catalog
+    file = load_catalog(path)
+    try:
+        catalogs = Catalogs(path, patient.database)
+        return catalogs.current(), catalogs.problem
+    except (psycopg.Error, NotChecked):
+        return file, None
