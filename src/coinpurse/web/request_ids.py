@@ -50,11 +50,12 @@ def _with_ids(inner: WSGIApplication) -> WSGIApplication:
         structlog.contextvars.clear_contextvars()
         id_ = _id_of(environ)
         structlog.contextvars.bind_contextvars(request_id=id_)
-        answered = ""
+        answered, asked = "", None
 
         def start(status: str, headers: list[tuple[str, str]], *error: Any) -> Any:
-            nonlocal answered
-            answered = status
+            nonlocal answered, asked
+            # Flask takes the request out again at its end.
+            answered, asked = status, environ.get("werkzeug.request")
             headers.append((HEADER, id_))
             return start_response(status, headers, *error)
 
@@ -64,7 +65,6 @@ def _with_ids(inner: WSGIApplication) -> WSGIApplication:
         finally:
             seconds = time.perf_counter() - started
             if seconds > SLOW_SECONDS:
-                asked = environ.get("werkzeug.request")
                 _tell_of_slow(
                     asked and asked.url_rule, environ["REQUEST_METHOD"], answered, seconds
                 )
