@@ -274,22 +274,22 @@ class Store:
         """The store's origin."""
         return f"http://127.0.0.1:{self.port}"
 
-    def start_web(self) -> None:
+    def start_web(self, *options: str) -> None:
         """Start `coinpurse serve` and wait until it is ready."""
-        self.web = self._run("serve", "--port", str(self.port))
+        self.web = self._run("serve", "--port", str(self.port), *options)
         deadline = time.monotonic() + 30
         while True:
             assert self.web.poll() is None, "serve ended"
             try:
                 if requests.get(f"{self.url}/readyz", timeout=5).ok:
                     return
-            except requests.ConnectionError:
+            except (requests.ConnectionError, requests.Timeout):
                 assert time.monotonic() < deadline, "serve did not become ready"
             time.sleep(0.05)
 
-    def start_worker(self) -> None:
+    def start_worker(self, *options: str) -> None:
         """Start `coinpurse worker`."""
-        self.worker = self._run("worker")
+        self.worker = self._run("worker", *options)
 
     def kill_web(self) -> None:
         """End the server and its workers at once, as a crash of the machine would."""

@@ -16,7 +16,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from coinpurse.accounts import Accounts
 from coinpurse.extension import Coinpurse
 from coinpurse.settings import Settings, origin_of
-from coinpurse.web import access, accounts, admin, errors, ops, pages, request_ids
+from coinpurse.web import access, accounts, admin, errors, measuring, ops, pages, request_ids
 from coinpurse.web.access import BODY_LIMIT_BYTES
 from coinpurse.web.visitors import is_service_call
 
@@ -71,6 +71,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         hops = settings.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
     request_ids.use_everywhere(app)
+    measuring.use(app)
     purse = Coinpurse(settings=settings, pages_prefix="")
     purse.init_app(app)
     purse.require_ready()
@@ -106,7 +107,7 @@ def _lead_to_the_base_url() -> Response | None:
     base_url = access.current_purse().settings.base_url
     if (
         request.method != "GET"
-        or request.path.startswith(("/api/", "/healthz", "/readyz"))
+        or request.path.startswith(("/api/", "/healthz", "/readyz", "/metrics"))
         or origin_of(request.host_url) == base_url
     ):
         return None

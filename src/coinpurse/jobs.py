@@ -5,6 +5,7 @@ Jobs are deferred in the transaction that needs them, and run by `coinpurse work
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import wraps
@@ -15,6 +16,7 @@ import psycopg
 import structlog
 
 from coinpurse import ledger, logs, notifications
+from coinpurse.counting import counts
 from coinpurse.db import Database, UnitOfWork
 from coinpurse.db.migrate import SCHEMA
 from coinpurse.errors import GatewayError, ReconciliationRunning
@@ -50,10 +52,28 @@ def application(conninfo: str) -> procrastinate.App:
     for name, (run, cron) in TASKS.items():
         # A sweep that is still waiting need not wait twice.
         lock = name if cron else None
-        task = app.task(name=name, pass_context=True, queueing_lock=lock)(_logged(name, run))
+        task = app.task(name=name, pass_context=True, queueing_lock=lock)(
+            _logged(name, _counted(name, run))
+        )
         if cron:
             app.periodic(cron=cron)(task)
     return app
+
+
+def _counted(name: str, run: Callable[..., None]) -> Callable[..., None]:
+    """Count how often the task ran, how it ended and how long it took."""
+
+    @wraps(run)
+    def counting(*arguments: object, **facts: object) -> None:
+        began, outcome = time.perf_counter(), "failed"
+        try:
+            run(*arguments, **facts)
+            outcome = "succeeded"
+        finally:
+            counts().jobs[name, outcome].inc()
+            counts().job_seconds[name].observe(time.perf_counter() - began)
+
+    return counting
 
 
 async def _use_schema(connection: psycopg.AsyncConnection[object]) -> None:
@@ -147,6 +167,11 @@ def _reconcile(context: procrastinate.JobContext, since: datetime | None) -> Non
         log.warning("reconciliation.not_finished", error=str(error))
 
 
+def take_figures(context: procrastinate.JobContext, timestamp: int) -> None:  # noqa: ARG001
+    """Count what monitoring shows and what takes long to count."""
+    _purse(context).monitoring.take_figures()
+
+
 def settle_due(database: Database, *, batch: int = 500) -> int:
     """Settle every wallet that is due, a batch to a transaction; returns how many it were."""
     settled = 0
@@ -168,6 +193,7 @@ TASKS: dict[str, tuple[Callable[..., None], str | None]] = {
     "count_totals": (count_totals, EVERY_MINUTE),
     "reconcile_recent": (reconcile_recent, EVERY_HOUR),
     "reconcile_all": (reconcile_all, EVERY_NIGHT),
+    "take_figures": (take_figures, EVERY_MINUTE),
 }
 
 
@@ -177,6 +203,8 @@ async def run_worker(purse: Coinpurse, *, concurrency: int) -> None:
     Ends also when the database goes away, sometimes without an error: whoever calls it begins anew.
     """
     app = application(purse.database.conninfo)
+    for name in TASKS:
+        counts().jobs[name, "failed"], counts().jobs[name, "succeeded"]
     async with app.open_async(), courier.at_work(purse.notifications):
         await app.run_worker_async(
             concurrency=concurrency,

@@ -79,7 +79,7 @@ class Settings(BaseSettings):
     alert_urls: whom apprise tells of trouble, one address or several with commas; they may hold passwords.
     wallet_url: where mail leads buyers; by default `/wallet` of the base URL, which a host with our pages under another
     prefix sets.
-    metrics_token: what `/metrics` asks for from anywhere but this machine; None for this machine alone.
+    metrics_token: what `/metrics` asks of everybody; None shows it to this machine alone.
     webhooks_allow_private: whether outgoing webhooks may go to addresses inside private networks.
     approval_above: coins of an adjustment by hand above which a second person must agree.
     expiry_notice_days: how long before coins expire their owner hears of it; 0 for never.

@@ -68,6 +68,13 @@ DISPUTES = """
     SELECT 'dp_' || n, (SELECT id FROM coinpurse.payment_sessions LIMIT 1), 'pi_1', 499, 'usd', '{status}', 0, 0, now()
       FROM generate_series(1, {count}) AS n;
 """
+MESSAGE = """
+    INSERT INTO coinpurse.messages (id, type, cause, facts) VALUES (gen_random_uuid(), 'event.dead', 'evt_1', '{}');
+"""
+DELIVERY = """
+    INSERT INTO coinpurse.deliveries (id, message_id, channel, state, next_attempt_at)
+    SELECT gen_random_uuid(), id, 'mail', '{state}', {at} FROM coinpurse.messages;
+"""
 SOLD = CREDIT + payments(300, status="'completed'", transaction_id="1")
 
 TROUBLES = {
@@ -107,6 +114,7 @@ TROUBLES = {
     "reconciliation_late": [
         LONG_AGO.format(table="reconciliations", column="finished_at", age="361 minutes"),
     ],
+    "dead_deliveries": [MESSAGE + DELIVERY.format(state="dead", at="NULL")],
     "dispute_rate": [SOLD + DISPUTES.format(status="lost", count=3)],
 }
 CALM = {
@@ -124,6 +132,7 @@ CALM = {
     "what was repaired": FINDING.format(outcome="repaired"),
     "an hour's run after the whole one": HOURLY,
     "inquiries": SOLD + DISPUTES.format(status="warning_needs_response", count=3),
+    "a mail on its way": MESSAGE + DELIVERY.format(state="waiting", at="now()"),
     "two disputes": SOLD + DISPUTES.format(status="lost", count=2),
 }
 

@@ -15,6 +15,7 @@ from rich.table import Table
 from coinpurse import logs
 from coinpurse.accounts import Accounts
 from coinpurse.back_office import COMMAND_ACTOR
+from coinpurse.counting import folder_of, keep_in
 from coinpurse.errors import ConfigurationError
 from coinpurse.extension import Coinpurse
 from coinpurse.settings import Settings
@@ -43,8 +44,11 @@ actor = click.option(
 )
 
 
-def purse_of_environment() -> Coinpurse:
-    """Return a purse with the settings of the environment. Raises ConfigurationError unless it can be used."""
+def purse_of_environment(*, counting: bool = False) -> Coinpurse:
+    """Return a purse with the settings of the environment. Raises ConfigurationError unless it can be used.
+
+    counting: whether to begin counting on this machine; otherwise the command counts where a server or worker does.
+    """
     logs.configure()
     settings = Settings()
     if settings.database_url is None and not (settings.state_dir / "postgresql").exists():
@@ -54,6 +58,10 @@ def purse_of_environment() -> Coinpurse:
         )
     purse = Coinpurse(settings=settings)
     purse.require_ready()
+    counted = folder_of(settings.state_dir)
+    if counting or counted.path.is_dir():
+        # What a command does counts as what the server does.
+        keep_in(counted)
     return purse
 
 

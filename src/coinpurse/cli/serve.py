@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from contextlib import suppress
 from typing import Any
 
 import click
@@ -13,6 +14,7 @@ from gunicorn.glogging import Logger
 
 from coinpurse import logs
 from coinpurse.app import create_app
+from coinpurse.counting import Folder, folder_of, keep_in
 from coinpurse.errors import ConfigurationError
 from coinpurse.settings import Settings
 
@@ -29,8 +31,9 @@ class _Logger(Logger):  # type: ignore[misc]  # It has no types.
 class _Server(BaseApplication):  # type: ignore[misc]  # It has no types.
     """Gunicorn with our settings instead of its own files and arguments."""
 
-    def __init__(self, settings: Settings, options: dict[str, Any]) -> None:
+    def __init__(self, settings: Settings, counted: Folder, options: dict[str, Any]) -> None:
         self._settings = settings
+        self._counted = counted
         self._options = options
         super().__init__()
 
@@ -40,6 +43,7 @@ class _Server(BaseApplication):  # type: ignore[misc]  # It has no types.
 
     def load(self) -> Flask:
         logs.configure()
+        keep_in(self._counted)
         return create_app(self._settings)
 
 
@@ -62,6 +66,7 @@ def serve(host: str, port: int, workers: int) -> None:
     if not systemd.listen_fds(unset_environment=False):
         _require_free(host, port)
     address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    counted = folder_of(settings.state_dir)
     options = {
         "bind": address,
         "workers": workers,
@@ -75,9 +80,16 @@ def serve(host: str, port: int, workers: int) -> None:
         "control_socket_disable": True,
         # Only the proxies that COINPURSE_TRUSTED_PROXIES counts are believed, by the app itself.
         "forwarded_allow_ips": "",
+        "child_exit": lambda _server, _worker: _gather(counted),
         "when_ready": lambda _: click.echo(f"Coinpurse listens on http://{address}", err=True),
     }
-    _Server(settings, options).run()
+    _Server(settings, counted, options).run()
+
+
+def _gather(counted: Folder) -> None:
+    """Keep the counts of a worker process that has ended."""
+    with suppress(OSError):
+        counted.gather()
 
 
 def _require_free(host: str, port: int) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 
 import click
 import psycopg
@@ -13,6 +13,7 @@ from procrastinate.exceptions import ConnectorException
 
 from coinpurse import jobs
 from coinpurse.cli import output
+from coinpurse.cli.scraped import scrapable
 from coinpurse.extension import Coinpurse
 
 STOPPING = (signal.SIGINT, signal.SIGTERM)
@@ -31,10 +32,17 @@ log = structlog.get_logger()
     show_default=True,
     help="Jobs at a time.",
 )
-def worker(concurrency: int) -> None:
+@click.option(
+    "--metrics-port",
+    type=click.IntRange(1, 65535),
+    help="Answer /metrics there: for a worker on a machine without the server.",
+)
+@click.option("--metrics-host", default="127.0.0.1", show_default=True)
+def worker(concurrency: int, metrics_port: int | None, metrics_host: str) -> None:
     """Run background jobs until Ctrl-C or SIGTERM; jobs under way are finished first."""
-    purse = output.purse_of_environment()
-    asyncio.run(_run_until_asked(purse, concurrency))
+    purse = output.purse_of_environment(counting=True)
+    with scrapable(purse, metrics_host, metrics_port) if metrics_port else nullcontext():
+        asyncio.run(_run_until_asked(purse, concurrency))
 
 
 async def _run_until_asked(purse: Coinpurse, concurrency: int) -> None:

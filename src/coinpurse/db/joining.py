@@ -13,7 +13,8 @@ from psycopg.pq import TransactionStatus
 from sqlalchemy import Connection
 from sqlalchemy.orm import Session, scoped_session
 
-from coinpurse.db.unit_of_work import Promise, UnitOfWork
+from coinpurse.db.tallying import HostTallies
+from coinpurse.db.unit_of_work import Promise, UnitOfWork, count
 
 if TYPE_CHECKING:
     from coinpurse.db.engine import Database
@@ -82,16 +83,22 @@ class CommitWatcher:
         self._lock = threading.Lock()
         self._watched: dict[str, _Watched] = {}
         self._thread: threading.Thread | None = None
+        self._tallies = HostTallies(database)
 
     def watch(self, work: UnitOfWork) -> None:
-        """Take over the promises of a joined work."""
-        promises = work.take_promises()
-        if not promises:
+        """Take over the promises of a joined work, and what it counts."""
+        promises, tallies = work.take_promises(), work.take_tallies()
+        if not promises and not tallies:
             return
         if work.connection.info.transaction_status == TransactionStatus.IDLE:
             # In autocommit mode the statement has committed already.
+            count(tallies)
             for _, act in promises:
                 act()
+            return
+        if tallies:
+            self._tallies.add(tallies)
+        if not promises:
             return
         row = work.row("SELECT CAST(pg_current_xact_id() AS text) AS xid")
         assert row is not None

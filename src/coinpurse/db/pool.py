@@ -14,6 +14,7 @@ import psycopg
 from psycopg.pq import TransactionStatus
 from psycopg_pool import ConnectionPool, PoolTimeout
 
+from coinpurse.counting import counts
 from coinpurse.db.direct import DirectCalls
 from coinpurse.db.unit_of_work import UnitOfWork, new_cursor
 
@@ -93,14 +94,19 @@ class Front:
                 return self._kept.pop()
             # From here on what is given back goes to the pool, which knows who waits.
             self._waiting += 1
+        waited = False
         try:
             while True:
                 try:
                     connection = self._pool.getconn()
                     break
                 except PoolTimeout:
+                    if not waited:
+                        counts().pool_waits["waited"].inc()
+                    waited = True
                     tries -= 1
                     if tries <= 0:
+                        counts().pool_waits["gave_up"].inc()
                         raise
         finally:
             with self._lock:

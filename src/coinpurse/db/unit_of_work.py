@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Protocol
 
 import psycopg
 from psycopg.rows import namedtuple_row
 
 # The ledger row that an act is about, where there is one, and the act.
 Promise = tuple[int | None, Callable[[], None]]
+
+
+class Countable(Protocol):
+    """What counts happenings."""
+
+    def inc(self, amount: float = 1) -> None:
+        """Count so many more."""
+
+
+# The ledger row that is counted, and what counts it.
+Tally = tuple[int, Countable]
 
 
 class UnitOfWork:
@@ -26,6 +38,7 @@ class UnitOfWork:
         self.connection = connection
         self._cursor = new_cursor(connection) if cursor is None else cursor
         self._after_commit: list[Promise] = []
+        self._tallies: list[Tally] = []
 
     def execute(self, sql: str, **values: object) -> None:
         """Run a statement whose rows nobody reads."""
@@ -46,12 +59,13 @@ class UnitOfWork:
     @contextmanager
     def savepoint(self) -> Iterator[None]:
         """Undo what the block did, and nothing else, when it raises."""
-        promised = len(self._after_commit)
+        promised, tallied = len(self._after_commit), len(self._tallies)
         self.execute("SAVEPOINT coinpurse")
         try:
             yield
         except BaseException:
             del self._after_commit[promised:]
+            del self._tallies[tallied:]
             if not self.connection.broken:
                 self.execute("ROLLBACK TO SAVEPOINT coinpurse")
             raise
@@ -64,8 +78,16 @@ class UnitOfWork:
         """
         self._after_commit.append((transaction_id, act))
 
+    def tally(self, counter: Countable, *, transaction_id: int) -> None:
+        """Count a ledger row once the work has committed; a rollback forgets it."""
+        self._tallies.append((transaction_id, counter))
+
     def committed(self) -> None:
-        """Keep the promises. Called once, by the edge that committed."""
+        """Count and keep the promises. Called once, by the edge that committed."""
+        if len(self._tallies) == 1:
+            self._tallies[0][1].inc()
+        elif self._tallies:
+            count(self.take_tallies())
         for _, act in self.take_promises():
             act()
 
@@ -73,6 +95,17 @@ class UnitOfWork:
         """Hand the promises over, each with the ledger row that it is about."""
         promises, self._after_commit = self._after_commit, []
         return promises
+
+    def take_tallies(self) -> list[Tally]:
+        """Hand over what is to be counted."""
+        tallies, self._tallies = self._tallies, []
+        return tallies
+
+
+def count(tallies: Iterable[Tally]) -> None:
+    """Count rows that have committed, those of a kind together."""
+    for counter, amount in Counter(counter for _, counter in tallies).items():
+        counter.inc(amount)
 
 
 def new_cursor(connection: psycopg.Connection[Any]) -> psycopg.Cursor[Any]:

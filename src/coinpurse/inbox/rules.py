@@ -41,6 +41,9 @@ AFTER_SALE_TYPES = frozenset(
     }
 )
 
+# The events that come when the money of a checkout is there, each once for each checkout.
+PAID_TYPES = ("checkout.session.completed", "checkout.session.async_payment_succeeded")
+
 STATES = ("received", "processed", "ignored", "foreign", "failed", "dead")
 
 # What a webhook endpoint at Stripe should send us.

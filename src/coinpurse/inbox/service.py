@@ -5,12 +5,14 @@ from __future__ import annotations
 import traceback
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from functools import partial
 
 import psycopg
 import structlog
 from structlog.contextvars import bound_contextvars
 
 from coinpurse import signals
+from coinpurse.counting import counts
 from coinpurse.db import Database, UnitOfWork
 from coinpurse.errors import (
     CoinpurseError,
@@ -23,6 +25,7 @@ from coinpurse.inbox import store
 from coinpurse.inbox.rules import (
     AFTER_SALE_TYPES,
     HANDLED_TYPES,
+    PAID_TYPES,
     REPORTS,
     RETRY_LATER_ATTEMPTS,
     StoredEvent,
@@ -182,12 +185,12 @@ class Inbox:
         """Act inside a savepoint; note the outcome, good or bad, beside it."""
         try:
             with work.savepoint():
-                state, note, payment = self._act(work, event, about)
+                state, note, payment = self._act(work, event, about, first=stored.is_open)
         except RetryLater as error:
             if not counts:
                 return stored
             if stored.attempts + 1 >= RETRY_LATER_ATTEMPTS:
-                return store.finished(work, event.id, state="foreign", note=str(error))
+                return self._finished(work, event, "foreign", str(error))
             return self._failed(work, stored, error)
         except Exception as error:  # noqa: BLE001  Whatever it is, the event is kept with it and tried again.
             return self._failed(work, stored, error) if counts else stored
@@ -198,6 +201,12 @@ class Inbox:
             state=state,
             payment_id=payment and str(payment.id),
         )
+        return self._finished(work, event, state, note)
+
+    def _finished(
+        self, work: UnitOfWork, event: StripeEvent, state: str, note: str | None
+    ) -> StoredEvent:
+        work.after_commit(counts().attempts[state].inc)
         return store.finished(work, event.id, state=state, note=note)
 
     def _ask(self, event: StripeEvent) -> Subject:
@@ -210,7 +219,7 @@ class Inbox:
         return None if intent_id is None else self._after_sales.look_up(intent_id)
 
     def _act(
-        self, work: UnitOfWork, event: StripeEvent, about: Subject
+        self, work: UnitOfWork, event: StripeEvent, about: Subject, *, first: bool
     ) -> tuple[str, str | None, Payment | None]:
         if isinstance(about, Exception):
             raise about
@@ -226,6 +235,10 @@ class Inbox:
             if about.livemode != event.livemode:
                 return "foreign", "the event and its object are of different modes", None
             payment = fulfil(work, read(about), spend_order=self._spend_order).payment
+            if first and event.type in PAID_TYPES and payment and payment.completed_at:
+                # A look-up may have been quicker than the event; the coins are there since then.
+                waited = (payment.completed_at - event.event_at).total_seconds()
+                work.after_commit(partial(counts().paid_to_spendable.observe, max(waited, 0.0)))
         if payment is None:
             return "foreign", "about a payment that is not ours", None
         return "processed", f"payment {payment.id}: {payment.status}", payment
@@ -242,6 +255,7 @@ class Inbox:
             "attempts": stored.attempts + 1,
             "error": type(error).__name__,
         }
+        work.after_commit(counts().attempts[failed.state].inc)
         if isinstance(error, LedgerInvariantBroken):
             signals.alert_operator(work, "ledger.broken", cause=stored.id, facts=facts)
         if at is None:

@@ -13,6 +13,7 @@ from typing import Any, Literal, get_args
 from uuid import UUID
 
 from coinpurse import signals
+from coinpurse.counting import counts
 from coinpurse.db import UnitOfWork
 from coinpurse.errors import (
     AmountTooLarge,
@@ -331,7 +332,9 @@ def claim(
         return None
     if row.outcome != "posted":
         raise REFUSALS[row.outcome](row, user_id, "")
-    return store.transaction(row, created=True)
+    transaction = store.transaction(row, created=True)
+    work.tally(counts().operations[transaction.type], transaction_id=transaction.id)
+    return transaction
 
 
 def unblock(work: UnitOfWork, user_id: str, *, key: str, reason: str, actor: str) -> Transaction:
@@ -501,8 +504,11 @@ def _posted(work: UnitOfWork, row: Any, about: str, key: str) -> Transaction:
 
 def _result(work: UnitOfWork, row: Any, about: str, key: str) -> SpendResult:
     if row.outcome not in ("posted", "repeated"):
+        counts().refusals[row.outcome].inc()
         return REFUSALS[row.outcome](row, about, key)
     transaction = store.transaction(row, created=row.outcome == "posted")
+    if transaction.created:
+        work.tally(counts().operations[transaction.type], transaction_id=transaction.id)
     if transaction.created and transaction.coins:
         signal = signals.coins_credited if transaction.coins > 0 else signals.coins_spent
         signals.send_after_commit(

@@ -11,8 +11,6 @@ from typing import Literal
 
 # A worker notes that it lives every ten seconds.
 ALIVE_SECONDS = 30
-# Events that report on the money of a checkout; each paid checkout has one.
-PAID_TYPES = ("checkout.session.completed", "checkout.session.async_payment_succeeded")
 # How long a paid event may be under way before its coins count as missing.
 CREDIT_SECONDS = 300
 # Sums over whole tables take a hundredth of the time at most, and are not taken more often than this.
@@ -49,6 +47,8 @@ class States:
     disputes_open: int = 0
     refunds_waiting: int = 0
     oldest_refund_seconds: float | None = None
+    deliveries: Mapping[str, int] = field(default_factory=dict)
+    oldest_delivery_seconds: float | None = None
     connections: Mapping[str, int] = field(default_factory=dict)
     figures: Mapping[str, float] = field(default_factory=dict)
     figures_age_seconds: float | None = None
@@ -187,6 +187,15 @@ RULES = (
         21600,
         lambda states: states.reconciled_seconds_ago,
         "It should run every hour. Run `coinpurse reconcile`, and see that `coinpurse worker` runs and reaches Stripe.",
+    ),
+    Rule(
+        "dead_deliveries",
+        "CoinpurseDeadDeliveries",
+        "warning",
+        0,
+        lambda states: states.deliveries.get("dead", 0),
+        "Mail, alerts or webhooks of ours were tried in vain for days. Mend the receiver, then send them again from the"
+        " back office, page Deliveries.",
     ),
     Rule(
         "dispute_rate",

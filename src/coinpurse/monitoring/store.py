@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from coinpurse.db import UnitOfWork
-from coinpurse.monitoring.rules import ALIVE_SECONDS, CREDIT_SECONDS, PAID_TYPES, States
+from coinpurse.inbox import PAID_TYPES
+from coinpurse.monitoring.rules import ALIVE_SECONDS, CREDIT_SECONDS, States
 
 # Beyond it, how many there are no longer matters.
 MOST = 10_000
@@ -92,6 +93,14 @@ REFUNDS = """
       FROM (SELECT created_at FROM coinpurse.refund_requests
              WHERE state = 'requested' ORDER BY created_at LIMIT %(most)s) AS requests
 """
+DELIVERIES = """
+    SELECT count(*) FILTER (WHERE state = 'waiting') AS waiting, count(*) FILTER (WHERE state = 'dead') AS dead,
+           extract(epoch FROM now() - min(created_at) FILTER (WHERE state = 'waiting'))::float AS oldest_seconds
+      FROM ((SELECT state, created_at FROM coinpurse.deliveries WHERE state = 'dead' ORDER BY id LIMIT %(most)s)
+             UNION ALL
+            (SELECT state, created_at FROM coinpurse.deliveries
+              WHERE state = 'waiting' ORDER BY channel, next_attempt_at LIMIT %(most)s)) AS deliveries
+"""
 CONNECTIONS = """
     SELECT coalesce(state, 'unknown') AS state, count(*) AS found FROM pg_stat_activity
      WHERE datname = current_database() AND application_name = 'coinpurse' AND pid <> pg_backend_pid()
@@ -134,6 +143,7 @@ def look(work: UnitOfWork) -> States:
     workers = _one(work, WORKERS, alive_seconds=ALIVE_SECONDS)
     reconciliation = _one(work, RECONCILIATION)
     refunds = _one(work, REFUNDS, most=MOST)
+    deliveries = _one(work, DELIVERIES, most=MOST)
     figures = work.rows(FIGURES)
     return States(
         events={"received": events.received, "failed": events.failed, "dead": events.dead},
@@ -153,6 +163,8 @@ def look(work: UnitOfWork) -> States:
         disputes_open=_one(work, DISPUTES, most=MOST).open,
         refunds_waiting=refunds.waiting,
         oldest_refund_seconds=refunds.oldest_seconds,
+        deliveries={"waiting": deliveries.waiting, "dead": deliveries.dead},
+        oldest_delivery_seconds=deliveries.oldest_seconds,
         connections={row.state: row.found for row in work.rows(CONNECTIONS)},
         figures={row.name: row.value for row in figures},
         figures_age_seconds=max((row.age_seconds for row in figures), default=None),

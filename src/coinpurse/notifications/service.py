@@ -11,6 +11,7 @@ from uuid import UUID
 
 import structlog
 
+from coinpurse.counting import counts
 from coinpurse.db import Database
 from coinpurse.db.identifiers import new_id
 from coinpurse.errors import NotFound
@@ -153,6 +154,8 @@ class Notifications:
             outcome = replace(outcome, error=outcome.error[:LONGEST_ERROR])
         with self._database.unit_of_work() as work:
             store.note(work, delivery, outcome, duration_ms=duration_ms, next_attempt_at=at)
+        ended = "delivered" if outcome.ok else "dead" if at is None else "failed"
+        counts().notifications[delivery.channel, ended].inc()
         facts = {
             "delivery_id": str(delivery.id),
             "channel": delivery.channel,

@@ -11,6 +11,7 @@ from uuid import UUID
 import structlog
 
 from coinpurse.catalog import Pack
+from coinpurse.counting import counts
 from coinpurse.db import Database, UnitOfWork
 from coinpurse.db.identifiers import new_id
 from coinpurse.errors import (
@@ -213,6 +214,7 @@ class Checkouts:
             if error.status != CONFLICT:
                 with self._database.unit_of_work() as work:
                     store.failed(work, payment.id, str(error))
+            counts().checkouts["failed"].inc()
             log.warning(
                 "checkout.failed",
                 payment_id=str(payment.id),
@@ -233,6 +235,7 @@ class Checkouts:
             raise CheckoutFailed(
                 "Another checkout has taken its place.", payment_id=str(payment.id)
             )
+        counts().checkouts["started"].inc()
         log.info("checkout.started", payment_id=str(payment.id), session_id=session.id)
         return StartedCheckout(payment.id, session.id, session.url)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,7 +12,10 @@ import stripe
 import structlog
 from requests.structures import CaseInsensitiveDict
 
+from coinpurse.counting import counts
 from coinpurse.stripe_gateway.refusals import unusable_answer
+
+LIMITED = 429
 
 log = structlog.get_logger(__name__)
 
@@ -46,20 +50,38 @@ class Transport(stripe.RequestsClient):
         # Where the SDK keeps the session of each thread; it makes one of its own if there is none.
         if getattr(self._thread_local, "session", None) is None:
             self._thread_local.session = _StayingSession()
-        body, status, answer_headers = super().request_with_retries(
-            method, url, headers, post_data, max_network_retries, _usage=_usage
-        )
+        began = time.perf_counter()
+        outcome = "unreachable"
+        try:
+            body, status, answer_headers = super().request_with_retries(
+                method, url, headers, post_data, max_network_retries, _usage=_usage
+            )
+            outcome = _outcome(body, status)
+        finally:
+            counts().stripe_calls[method.upper(), outcome].inc()
+            counts().stripe_seconds[method.upper()].observe(time.perf_counter() - began)
         kept = CaseInsensitiveDict(answer_headers)
         notice = kept.pop("Stripe-Notice", None)
         if notice is not None:
             log.warning("stripe.notice", notice=notice)
-        if not _is_stripes(body, status):
+        if outcome == "unusable":
             raise unusable_answer(
                 f"HTTP {status} without Stripe's JSON",
                 status=status,
                 request_id=kept.get("Request-Id"),
             )
         return body, status, kept
+
+
+def _outcome(body: str | bytes, status: int) -> str:
+    """What a call came to, for the counts."""
+    if not _is_stripes(body, status):
+        return "unusable"
+    if 200 <= status < 300:
+        return "ok"
+    if status == LIMITED:
+        return "limited"
+    return "error" if status >= 500 else "refused"
 
 
 def _is_stripes(body: str | bytes, status: int) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import structlog
 from flask import Blueprint, Response, jsonify, request
 
+from coinpurse.counting import counts
 from coinpurse.errors import WebhookRejected
 from coinpurse.web.access import current_purse, limit_body
 from coinpurse.web.errors import answer_in_json
@@ -19,11 +20,16 @@ log = structlog.get_logger()
 @blueprint.post("/webhook")
 def receive() -> tuple[Response, int]:
     """Answer 200 once the event is stored; an error other than a refusal is a 5xx, and Stripe tries again."""
+    outcome = "error"
     try:
-        current_purse().inbox.receive(
+        stored = current_purse().inbox.receive(
             request.get_data(cache=False), request.headers.get("Stripe-Signature")
         )
+        outcome = stored.state
     except WebhookRejected as rejected:
+        outcome = "refused"
         log.warning("webhook.rejected", reason=rejected.reason, detail=rejected.detail)
         return jsonify(error=rejected.reason), 400
+    finally:
+        counts().deliveries[outcome].inc()
     return jsonify(status="success"), 200
