@@ -25,7 +25,9 @@ def read_overview(database: Database, *, today: date, time_zone: str) -> Overvie
     """Return the figures of a day and of the 30 days before it, as of one moment."""
     days = [today - timedelta(days=ago) for ago in range(OVERVIEW_DAYS, -1, -1)]
     with database.unit_of_work() as work:
-        found = store.read(work, since=start_of_day(days[0], time_zone), time_zone=time_zone)
+        found = store.read(
+            work, days=days, since=start_of_day(days[0], time_zone), time_zone=time_zone
+        )
     counted = _sum_by_day(found.days, store.FIGURES)
     disputes = {row.day: row.disputes for row in found.disputes}
     refunds: dict[date, int] = defaultdict(int)

@@ -5,9 +5,9 @@ Decision 0037 says why.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from coinpurse.db import UnitOfWork
@@ -75,32 +75,47 @@ FIGURES = (
     "checkouts_started",
     "checkouts_paid",
 )
-ADD = ", ".join(f"{name} = t.{name} + excluded.{name}" for name in FIGURES)
+# Each row has what was counted since the beginning: a day is the difference of two rows, however much happened in it.
+# Counting goes forward in time, so that only the last quarter is ever written again.
+RUNNING = ", ".join(
+    f"coalesce(last.{name}, 0) + sum(n.{name}) OVER (ORDER BY n.quarter)" for name in FIGURES
+)
 COUNT = f"""
-    INSERT INTO coinpurse.quarter_totals AS t (quarter, {", ".join(FIGURES)})
-    {COUNT_ROWS.format(bucket=QUARTER, before=UNTIL)}
-    ON CONFLICT (quarter) DO UPDATE SET {ADD}
+    WITH counted AS ({COUNT_ROWS.format(bucket=QUARTER, before=UNTIL)})
+    INSERT INTO coinpurse.quarter_totals (quarter, {", ".join(FIGURES)})
+    SELECT n.quarter, {RUNNING}
+      FROM counted AS n LEFT JOIN
+           (SELECT * FROM coinpurse.quarter_totals ORDER BY quarter DESC LIMIT 1) AS last ON true
+    ON CONFLICT (quarter) DO UPDATE SET {", ".join(f"{name} = excluded.{name}" for name in FIGURES)}
 """
 COUNT_REVENUE = f"""
     INSERT INTO coinpurse.quarter_revenue AS t (quarter, currency, amount_minor)
     {REVENUE_ROWS.format(bucket=QUARTER, before=UNTIL)}
     ON CONFLICT (quarter, currency) DO UPDATE SET amount_minor = t.amount_minor + excluded.amount_minor
 """
-ADVANCE = """
-    UPDATE coinpurse.totals_state
-       SET counted_until = %(stop)s,
-           paid = (SELECT coalesce(sum(paid_change), 0) FROM coinpurse.quarter_totals),
-           bonus = (SELECT coalesce(sum(bonus_change), 0) FROM coinpurse.quarter_totals)
-"""
+ADVANCE = "UPDATE coinpurse.totals_state SET counted_until = %(stop)s"
 
 READ_ONLY = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY"
 STATE = """
-    SELECT now() AS at, nullif(counted_until, '-infinity') AS counted_until, paid, bonus FROM coinpurse.totals_state
+    SELECT now() AS at, nullif(counted_until, '-infinity') AS counted_until,
+           coalesce(last.paid_change, 0) AS paid, coalesce(last.bonus_change, 0) AS bonus
+      FROM coinpurse.totals_state LEFT JOIN
+           (SELECT * FROM coinpurse.quarter_totals ORDER BY quarter DESC LIMIT 1) AS last ON true
 """
 DAY = "(quarter AT TIME ZONE %(time_zone)s)::date"
+DIFFERENCES = ", ".join(
+    f"coalesce(ending.{name}, 0) - coalesce(beginning.{name}, 0) AS {name}" for name in FIGURES
+)
+BEFORE = """
+    LEFT JOIN LATERAL (SELECT * FROM coinpurse.quarter_totals WHERE quarter < {} ORDER BY quarter DESC LIMIT 1)
+              AS {} ON true
+"""
 DAYS = f"""
-    SELECT {DAY} AS day, {", ".join(f"sum({name})::bigint AS {name}" for name in FIGURES)}
-      FROM coinpurse.quarter_totals WHERE quarter >= %(since)s GROUP BY 1
+    SELECT day, {DIFFERENCES}
+      FROM (SELECT day::date AS day, day::date::timestamp AT TIME ZONE %(time_zone)s AS first,
+                   (day::date + 1)::timestamp AT TIME ZONE %(time_zone)s AS next
+              FROM generate_series(%(first_day)s::date, %(last_day)s::date, interval '1 day') AS day) AS days
+    {BEFORE.format("days.first", "beginning")} {BEFORE.format("days.next", "ending")}
 """
 REVENUE_OF_DAYS = f"""
     SELECT {DAY} AS day, currency, sum(amount_minor)::bigint AS amount_minor
@@ -174,8 +189,11 @@ def count_step(work: UnitOfWork, *, margin_seconds: float = MARGIN_SECONDS) -> b
     return False
 
 
-def read(work: UnitOfWork, *, since: datetime, time_zone: str) -> Figures:
-    """Read all figures as of one moment. Must be the first of its transaction."""
+def read(work: UnitOfWork, *, days: Sequence[date], since: datetime, time_zone: str) -> Figures:
+    """Read all figures as of one moment. Must be the first of its transaction.
+
+    days: oldest first, without gaps. since: when the first one began.
+    """
     work.execute(READ_ONLY)
     state = work.row(STATE)
     assert state is not None
@@ -189,7 +207,10 @@ def read(work: UnitOfWork, *, since: datetime, time_zone: str) -> Figures:
         counted_until=state.counted_until,
         paid=state.paid,
         bonus=state.bonus,
-        days=[*work.rows(DAYS, **values), *uncounted],
+        days=[
+            *work.rows(DAYS, first_day=days[0], last_day=days[-1], time_zone=time_zone),
+            *uncounted,
+        ],
         live=uncounted,
         revenue=[*work.rows(REVENUE_OF_DAYS, **values), *work.rows(LIVE_REVENUE, **live)],
         refunds=work.rows(REFUNDS, **values),

@@ -102,9 +102,9 @@ CREATE TABLE coinpurse.quarter_totals (
     checkouts_paid    bigint NOT NULL DEFAULT 0
 );
 COMMENT ON TABLE coinpurse.quarter_totals IS
-    'what the ledger says of each quarter of an hour, which every time zone''s days are made of';
+    'what the ledger says from the beginning to the end of a quarter of an hour; a day is the difference of two';
 COMMENT ON COLUMN coinpurse.quarter_totals.paid_change IS
-    'what the paid coins of all wallets changed by; bonus_change likewise';
+    'the paid coins of all wallets then; bonus_change likewise';
 CREATE TABLE coinpurse.quarter_revenue (
     quarter      timestamptz NOT NULL,
     currency     text NOT NULL,
@@ -114,13 +114,10 @@ CREATE TABLE coinpurse.quarter_revenue (
 CREATE TABLE coinpurse.totals_state (
     single        boolean PRIMARY KEY DEFAULT true CHECK (single),
     counted_until timestamptz NOT NULL DEFAULT '-infinity',
-    paid          bigint NOT NULL DEFAULT 0,
-    bonus         bigint NOT NULL DEFAULT 0,
     fence         xid8,
     fenced_at     timestamptz
 );
 INSERT INTO coinpurse.totals_state DEFAULT VALUES;
-COMMENT ON COLUMN coinpurse.totals_state.paid IS 'paid coins of all wallets at counted_until; bonus likewise';
 COMMENT ON COLUMN coinpurse.totals_state.fence IS
     'once every older transaction has ended, nothing from before fenced_at can appear any more';
 """
