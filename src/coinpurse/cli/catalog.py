@@ -62,6 +62,7 @@ def sync(applying: bool, as_json: bool) -> None:
     purse = output.purse_of_environment()
     done: list[Step] = []
     if applying:
+        output.record(purse, "catalog.sync", "catalog", "stripe")
         purse.services.catalog_sync.apply(purse.catalog, done.append)
     else:
         done += purse.services.catalog_sync.plan(purse.catalog).steps

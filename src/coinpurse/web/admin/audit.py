@@ -36,6 +36,11 @@ ACTIONS: dict[str, object] = {
     "webhook_endpoint.disabled": _("Switched a webhook endpoint off"),
     "webhook_endpoint.enabled": _("Switched a webhook endpoint on"),
     "webhook_endpoint.tested": _("Tested a webhook endpoint"),
+    "catalog.take_over": _("Took the catalog over from the file"),
+    "catalog.change": _("Changed the catalog"),
+    "catalog.restore": _("Put an earlier catalog in force"),
+    "catalog.hand_back": _("Handed the catalog back to the file"),
+    "catalog.sync": _("Brought Stripe in step with the catalog"),
 }
 KINDS: dict[str, object] = {
     "payment": _("Payment"),
@@ -47,6 +52,7 @@ KINDS: dict[str, object] = {
     "catalog": _("Catalog"),
     "delivery": _("Delivery"),
     "webhook_endpoint": _("Webhook endpoint"),
+    "catalog": _("Catalog"),
 }
 
 
