@@ -15,7 +15,7 @@ import requests
 
 from coinpurse import Coinpurse
 from coinpurse.errors import CheckoutFailed, PackLimitReached, PackUnavailable, PriceMismatch
-from coinpurse.purchases import StartedCheckout, fulfil, report_of_session
+from coinpurse.purchases import StartedCheckout, fulfil, report_of_session, store
 from coinpurse.settings import Settings
 from tests.conftest import Sandbox
 
@@ -297,6 +297,18 @@ def test_a_repeated_report_of_an_expiring_purchase_changes_nothing(
     assert again.created is False
     assert again.transaction is not None
     assert again.transaction.id == payment.transaction_id
+
+
+def test_purchases_of_test_mode_do_not_count_once_real_money_moves(
+    purse: Coinpurse, sandbox: Sandbox
+) -> None:
+    buy(purse, sandbox, "starter")
+
+    with purse.database.unit_of_work() as work:
+        assert store.standing_of(work, "ada", livemode=False).bought == {"starter": 1}
+        live = store.standing_of(work, "ada", livemode=True)
+
+    assert (live.bought, live.may_have_first_bonus) == ({}, True)
 
 
 def test_a_pack_is_sold_inside_its_window_alone(purse: Coinpurse) -> None:

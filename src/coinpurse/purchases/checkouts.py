@@ -138,6 +138,7 @@ class Checkouts:
                 work,
                 order.pack,
                 order.user_id,
+                livemode=self._gateway.livemode,
                 besides=earlier.id if earlier else payment_id,
                 shown_bonus=_promised(order.pack, earlier) if earlier else order.shown_bonus,
                 may_close=may_close,
@@ -242,7 +243,7 @@ class Checkouts:
     def standing(self, user_id: str) -> Standing:
         """Return what the user has bought for good, which says what may still be offered."""
         with self._database.unit_of_work() as work:
-            return store.standing_of(work, user_id)
+            return store.standing_of(work, user_id, livemode=self._gateway.livemode)
 
     def _close(self, payment: Payment) -> None:
         """Close an open checkout at Stripe and note how it ended. Raises GatewayError."""
@@ -254,14 +255,17 @@ def _agree(
     pack: Pack,
     user_id: str,
     *,
+    livemode: bool,
     besides: UUID,
     shown_bonus: int | None = None,
     may_close: bool,
 ) -> Terms:
     return agree(
         pack,
-        store.standing_of(work, user_id),
-        store.open_checkouts(work, user_id, besides=besides, opening_seconds=OPENING_SECONDS),
+        store.standing_of(work, user_id, livemode=livemode),
+        store.open_checkouts(
+            work, user_id, livemode=livemode, besides=besides, opening_seconds=OPENING_SECONDS
+        ),
         shown_bonus=shown_bonus,
         may_close=may_close,
     )
@@ -283,6 +287,7 @@ def _keeps_its_place(work: UnitOfWork, payment: Payment, pack: Pack) -> bool:
             work,
             pack,
             payment.user_id,
+            livemode=payment.livemode,
             besides=payment.id,
             shown_bonus=_promised(pack, payment),
             may_close=False,

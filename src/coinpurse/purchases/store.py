@@ -86,12 +86,14 @@ BOUGHT = (
 )
 STANDING = f"""
     SELECT pack_sku, count(*) AS times, bool_or(transaction_id IS NOT NULL OR first_bonus > 0) AS takes_first
-      FROM coinpurse.payment_sessions WHERE user_id = %(user_id)s AND {BOUGHT} GROUP BY pack_sku
+      FROM coinpurse.payment_sessions
+     WHERE user_id = %(user_id)s AND livemode = %(livemode)s AND {BOUGHT} GROUP BY pack_sku
 """
 # One whose call of Stripe has no answer after this time was given up; its repeat asks for its place again.
 OPEN = f"""
     SELECT {COLUMNS} FROM coinpurse.payment_sessions
-     WHERE user_id = %(user_id)s AND id <> %(besides)s AND status = 'pending' AND reviewed_at IS NULL AND NOT {BOUGHT}
+     WHERE user_id = %(user_id)s AND livemode = %(livemode)s AND id <> %(besides)s AND status = 'pending'
+       AND reviewed_at IS NULL AND NOT {BOUGHT}
        AND (session_id IS NOT NULL OR updated_at > now() - make_interval(secs => %(opening_seconds)s))
      ORDER BY created_at, id
 """
@@ -258,9 +260,9 @@ def lock_buyer(work: UnitOfWork, user_id: str) -> None:
     work.execute(LOCK_BUYER, user_id=user_id)
 
 
-def standing_of(work: UnitOfWork, user_id: str) -> Standing:
-    """Return what the user has bought for good."""
-    rows = work.rows(STANDING, user_id=user_id)
+def standing_of(work: UnitOfWork, user_id: str, *, livemode: bool) -> Standing:
+    """Return what the user has bought for good. livemode: with real money, or in test mode."""
+    rows = work.rows(STANDING, user_id=user_id, livemode=livemode)
     return Standing(
         bought={row.pack_sku: row.times for row in rows},
         may_have_first_bonus=not any(row.takes_first for row in rows),
@@ -268,13 +270,19 @@ def standing_of(work: UnitOfWork, user_id: str) -> Standing:
 
 
 def open_checkouts(
-    work: UnitOfWork, user_id: str, *, besides: UUID, opening_seconds: float
+    work: UnitOfWork, user_id: str, *, livemode: bool, besides: UUID, opening_seconds: float
 ) -> list[Payment]:
     """Return the user's checkouts that can still be paid, oldest first. besides: one that is left out.
 
     opening_seconds: how long one that Stripe has not answered for counts.
     """
-    rows = work.rows(OPEN, user_id=user_id, besides=besides, opening_seconds=opening_seconds)
+    rows = work.rows(
+        OPEN,
+        user_id=user_id,
+        livemode=livemode,
+        besides=besides,
+        opening_seconds=opening_seconds,
+    )
     return [_payment(row) for row in rows]
 
 
