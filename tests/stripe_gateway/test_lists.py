@@ -24,12 +24,23 @@ from coinpurse.ports import (
     FraudWarning,
     Refund,
     StripeEvent,
+    StripePrice,
+    StripeProduct,
 )
 from coinpurse.stripe_gateway import Gateway
 from coinpurse.stripe_gateway.lists import LISTS
 
 SINCE = datetime(2026, 11, 1, tzinfo=UTC)
-KINDS = [CheckoutSession, Refund, Dispute, FraudWarning, BalanceTransaction, StripeEvent]
+KINDS = [
+    CheckoutSession,
+    Refund,
+    Dispute,
+    FraudWarning,
+    BalanceTransaction,
+    StripeEvent,
+    StripeProduct,
+    StripePrice,
+]
 PARAMETERS = {
     "mode": "payment",
     "success_url": "https://app.example/success",
