@@ -36,6 +36,7 @@ WRITTEN: dict[str, tuple[str, object]] = {
         "https://a.example.com, https://B.example.com/,",
         ("https://a.example.com", "https://b.example.com"),
     ),
+    "wallet_url": ("https://a.example.com/coins/wallet", "https://a.example.com/coins/wallet"),
     "catalog": ("shop.toml", Path("shop.toml")),
     "demo": ("true", True),
     "state_dir": ("/var/lib/shop", Path("/var/lib/shop")),
