@@ -10,9 +10,13 @@ from flask import Flask
 from standardwebhooks import Webhook
 
 from coinpurse import Coinpurse
-from coinpurse.endpoints import Endpoint
+from coinpurse.endpoints import Endpoint, Reach
+from coinpurse.endpoints.urls import read_url
+from coinpurse.errors import InvalidRequest
 from coinpurse.settings import Settings
+from coinpurse.web.admin.webhook_words import URL_PROBLEMS
 from tests.endpoints.receivers import Receiver
+from tests.endpoints.test_urls import REFUSED
 from tests.web.conftest import Browser, hidden, text_of
 from tests.web.test_admin_frame import staff
 
@@ -212,3 +216,14 @@ def test_the_pages_are_there_in_chinese_and_unknown_ids_are_not_found(
         assert owner.get(f"/admin/{address}").status_code == 404
     assert owner.get("/admin/deliveries/?endpoint_id=x%27OR").status_code == 200
     assert owner.get("/admin/deliveries/?state=x").status_code == 422
+
+
+def test_whatever_is_wrong_with_an_address_has_words_for_translators() -> None:
+    def problem(url: str) -> str:
+        with pytest.raises(InvalidRequest) as refused:
+            read_url(url, Reach(loopback="demo" in url))
+        return refused.value.problem
+
+    urls = [*REFUSED, "https://192.0.2.1/", "http://8.8.8.8/demo"]
+
+    assert {problem(url) for url in urls} == {str(words) for words in URL_PROBLEMS}

@@ -81,7 +81,7 @@ LABELS: dict[str, object] = {
     "url": _("Address"),
     "event_types": _("Events"),
     "failures": _("Failures"),
-    "channel": _("By"),
+    "channel": _("Channel"),
     "last_status": _("Answer"),
     "endpoint_id": _("Endpoint's id"),
     "name": _("Name"),

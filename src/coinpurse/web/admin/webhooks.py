@@ -20,24 +20,12 @@ from coinpurse.web.access import current_purse
 from coinpurse.web.admin import deliveries, frame
 from coinpurse.web.admin.lists import ListPage
 from coinpurse.web.admin.views import expose, go_to, link_to, member_id
+from coinpurse.web.admin.webhook_words import STATES, problem_of
 from coinpurse.web.admin.words import Words, words_of
 from coinpurse.web.language import lazy_gettext as _
 
 WEBHOOKS: Action = "webhooks"
 RECENT = 10
-STATES = {
-    "active": Words(_("Active"), "good", "check"),
-    "by_hand": Words(_("Disabled"), "calm", "lock"),
-    "gone": Words(_("Disabled: nobody is there"), "warn", "cross"),
-    "failing": Words(_("Disabled: only failures"), "warn", "alert"),
-}
-PROBLEMS = {
-    "url": _(
-        "This address cannot be used: %(problem)s. Write one such as https://game.example.com/hooks."
-    ),
-    "description": _("Use at most 200 characters, on one line."),
-    "event_types": _("Choose from the events that are offered."),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,9 +226,7 @@ class Webhooks(ListPage):
         endpoint: Endpoint | None = None,
         nonce: str | None = None,
     ) -> Response:
-        problems = {}
-        if error is not None:
-            problems[error.field] = PROBLEMS[error.field] % {"problem": error.problem}
+        problems = {error.field: problem_of(error)} if error else {}
         back = {"link": _link(endpoint.id), "name": endpoint.host} if endpoint else self._back()
         return self.render(
             "webhook_form.html",
