@@ -39,7 +39,8 @@ DELIVERIES = Listing(
         Column("created_at", "time", "d.created_at"),
         Column("type", sql="m.type"),
         Column("channel", sql="d.channel"),
-        Column("url", sql="e.url"),
+        # Without the rest of the address, which may hold what only the receiver should know.
+        Column("receiver", sql="substring(e.url FROM '://([^/?]+)')"),
         Column("state", "status", "d.state"),
         Column("attempts", "number", "d.attempts"),
         Column("last_status", sql="d.last_status"),

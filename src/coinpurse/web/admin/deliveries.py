@@ -44,7 +44,9 @@ class Deliveries(ListPage):
     action = WEBHOOKS
     listing_name = "deliveries"
     states: ClassVar[Mapping[str, Mapping[str, Words]]] = {"state": STATES, "channel": CHANNELS}
-    hidden = frozenset({"id", "message_id", "endpoint_id", "delivered_at", "last_error"})
+    hidden = frozenset(
+        {"id", "message_id", "endpoint_id", "next_attempt_at", "delivered_at", "last_error"}
+    )
     nothing = _("Nothing was sent yet")
     hint = _("Webhooks, e-mails and alerts appear here once something has happened to tell of.")
     search_hint = _("Id of a delivery, webhook or payment")

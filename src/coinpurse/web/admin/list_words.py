@@ -80,6 +80,7 @@ LABELS: dict[str, object] = {
     "role": _("Role"),
     "url": _("Address"),
     "event_types": _("Events"),
+    "receiver": _("To"),
     "failures": _("Failures"),
     "channel": _("Channel"),
     "last_status": _("Answer"),
