@@ -49,7 +49,7 @@ class Receiver:
                 receiver.received.append(Received(self.path, headers, body))
                 receiver.arriving.set()
                 if receiver.held is not None:
-                    receiver.held.wait(30)
+                    receiver.held.wait(90)
                 status = receiver.statuses.pop(0) if receiver.statuses else 204
                 self.send_response(status)
                 if receiver.location:

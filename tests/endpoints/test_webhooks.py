@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from standardwebhooks import Webhook, WebhookVerificationError
@@ -13,10 +15,18 @@ from structlog.contextvars import bound_contextvars
 
 from coinpurse import Coinpurse, outbox
 from coinpurse.db.identifiers import new_id
-from coinpurse.endpoints import EVENT_TYPES, FIELDS, Endpoint, NewSecret, SentWebhook
+from coinpurse.endpoints import (
+    EVENT_TYPES,
+    FIELDS,
+    Endpoint,
+    NewSecret,
+    Sender,
+    SentWebhook,
+    WebhookChannel,
+)
 from coinpurse.endpoints.rules import FAILURES, is_given_up
 from coinpurse.errors import InvalidRequest, NotFound
-from coinpurse.notifications import Attempt, Notifications
+from coinpurse.notifications import Attempt, Notifications, courier
 from coinpurse.settings import Settings
 from tests.endpoints.receivers import Received, Receiver
 
@@ -323,6 +333,32 @@ def test_two_workers_never_send_a_delivery_at_the_same_time(
     assert len(receiver.received) == 20
     assert len({came.headers["webhook-id"] for came in receiver.received}) == 20
     assert {sent.attempts for sent in _sent(purse)} == {1}
+
+
+def test_a_receiver_that_hangs_does_not_keep_others_waiting(
+    purse: Coinpurse, receiver: Receiver, other: Receiver, eventually: Callable[..., Any]
+) -> None:
+    _add(purse, receiver)
+    _add(purse, other)
+    receiver.held = threading.Event()
+    for _ in range(20):
+        _announce(purse)
+
+    # So patient that the one who hangs does hang for as long as this takes.
+    sender = Sender(purse.services.webhook_reach, total_seconds=80)
+    channel = WebhookChannel(purse.database, sender)
+
+    async def carry() -> None:
+        async with courier.at_work(Notifications(purse.database, {"webhook": channel})):
+            try:
+                await asyncio.to_thread(eventually, lambda: len(other.received) == 20, 60)
+            finally:
+                assert receiver.held is not None
+                receiver.held.set()
+
+    asyncio.run(carry())
+
+    assert receiver.received
 
 
 def test_an_endpoint_is_edited_and_its_secret_stays(purse: Coinpurse, receiver: Receiver) -> None:

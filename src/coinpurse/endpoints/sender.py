@@ -25,8 +25,8 @@ from coinpurse.errors import InvalidRequest
 # Returns the IP addresses of a host; raises OSError.
 Resolver = Callable[[str, int], Sequence[str]]
 
-# For each step: to connect, to agree on encryption, to read on. TOTAL_SECONDS bounds them all.
-STEP_SECONDS = 8.0
+# To connect, and again to agree on encryption. TOTAL_SECONDS bounds everything.
+STEP_SECONDS = 5.0
 TOTAL_SECONDS = 15.0
 # How much of an answer is read, and how much of that is kept.
 MOST_BYTES = 4096
@@ -115,6 +115,8 @@ class Sender:
         watchdog = None
         try:
             connection.connect()
+            # From here on the watchdog alone counts.
+            connection.timeout = self._total_seconds + STEP_SECONDS
             watchdog = _Watchdog(connection.sock, deadline)
             # Who refuses early may close early, and its answer is readable all the same.
             with suppress(BrokenPipeError, ConnectionResetError):

@@ -7,11 +7,13 @@ cost every payment something, and PostgreSQL lets such transactions commit only 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import TypeVar
+from uuid import UUID
 
 import psycopg
 import structlog
@@ -57,18 +59,30 @@ async def _fan_out(notifications: Notifications, pool: ThreadPoolExecutor) -> No
 
 async def _carry(notifications: Notifications, channel: str, pool: ThreadPoolExecutor) -> None:
     """Keep the channel's senders busy while anything is due."""
-    under_way: set[asyncio.Future[None]] = set()
+    under_way: dict[asyncio.Future[None], UUID | None] = {}
+    share = max(1, SENDERS[channel] // 2)
     while True:
-        look = partial(notifications.claim, channel, limit=SENDERS[channel] - len(under_way))
+        busy = _busy(under_way.values(), share)
+        free = SENDERS[channel] - len(under_way)
+        look = partial(notifications.claim, channel, limit=min(free, share), besides=busy)
         nothing: list[Claim] = []
         claims = await _ask(pool, look, otherwise=nothing)
         for claim in claims:
-            under_way.add(asyncio.ensure_future(_attempt(notifications, claim, pool)))
+            sending = asyncio.ensure_future(_attempt(notifications, claim, pool))
+            under_way[sending] = claim.delivery.endpoint_id
         if len(under_way) == SENDERS[channel]:
             await asyncio.wait(under_way, return_when=asyncio.FIRST_COMPLETED)
+        elif busy and not claims:
+            await asyncio.wait(under_way, timeout=LOOK_SECONDS, return_when=asyncio.FIRST_COMPLETED)
         else:
             await asyncio.sleep(0 if claims else LOOK_SECONDS)
-        under_way = {each for each in under_way if not each.done()}
+        under_way = {each: endpoint for each, endpoint in under_way.items() if not each.done()}
+
+
+def _busy(endpoints: Iterable[UUID | None], share: int) -> list[UUID]:
+    """The endpoints that have their share of the senders. One that hangs must not have them all."""
+    counts = Counter(endpoint for endpoint in endpoints if endpoint is not None)
+    return [endpoint for endpoint, count in counts.items() if count >= share]
 
 
 async def _attempt(notifications: Notifications, claim: Claim, pool: ThreadPoolExecutor) -> None:

@@ -69,10 +69,13 @@ class Notifications:
                 store.fanned_out(work, [message.id for message in found])
         return len(found)
 
-    def claim(self, channel: str, *, limit: int) -> list[Claim]:
-        """Take deliveries that are due. Who takes one sends it within a turn; after that it is due again."""
+    def claim(self, channel: str, *, limit: int, besides: Sequence[UUID] = ()) -> list[Claim]:
+        """Take deliveries that are due. Who takes one sends it within a turn; after that it is due again.
+
+        besides: endpoints whose deliveries are left for later.
+        """
         with self._database.unit_of_work() as work:
-            taken = store.claim(work, channel, limit=limit, turn=TURN)
+            taken = store.claim(work, channel, limit=limit, besides=besides, turn=TURN)
             messages = store.messages(work, [each.message_id for each in taken]) if taken else {}
         return [Claim(each, messages[each.message_id]) for each in taken]
 

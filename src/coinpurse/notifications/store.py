@@ -31,6 +31,7 @@ CLAIM = f"""
     WITH due AS MATERIALIZED (
         SELECT id AS due_id FROM coinpurse.deliveries
          WHERE channel = %(channel)s AND state = 'waiting' AND next_attempt_at <= now()
+           AND (endpoint_id IS NULL OR endpoint_id <> ALL (%(besides)s::uuid[]))
          ORDER BY next_attempt_at LIMIT %(limit)s FOR NO KEY UPDATE SKIP LOCKED
     )
     UPDATE coinpurse.deliveries
@@ -116,9 +117,12 @@ def add(
     work.execute(ADD, id=id_, message_id=message_id, channel=channel, endpoint_id=endpoint_id)
 
 
-def claim(work: UnitOfWork, channel: str, *, limit: int, turn: timedelta) -> list[Delivery]:
-    """Take deliveries that are due, for the length of a turn."""
-    return [_delivery(row) for row in work.rows(CLAIM, channel=channel, limit=limit, turn=turn)]
+def claim(
+    work: UnitOfWork, channel: str, *, limit: int, besides: Sequence[UUID], turn: timedelta
+) -> list[Delivery]:
+    """Take deliveries that are due, for the length of a turn. besides: endpoints that have to wait."""
+    rows = work.rows(CLAIM, channel=channel, limit=limit, besides=list(besides), turn=turn)
+    return [_delivery(row) for row in rows]
 
 
 def messages(work: UnitOfWork, ids: Sequence[UUID]) -> dict[UUID, Message]:
