@@ -52,7 +52,6 @@ KINDS: dict[str, object] = {
     "catalog": _("Catalog"),
     "delivery": _("Delivery"),
     "webhook_endpoint": _("Webhook endpoint"),
-    "catalog": _("Catalog"),
 }
 
 
