@@ -10,9 +10,10 @@ JOBS ?= 2
 VENV := .venv
 BIN := $(VENV)/bin
 CLI := .tools/node_modules/.bin/stripe
+AXE := .tools/node_modules/axe-core/axe.min.js
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test simulate bench bench-quick lint format translations constraints stripe-cli clean
+.PHONY: help demo test simulate bench bench-quick lint format translations constraints stripe-cli axe clean
 
 help:  ## List the targets.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -52,6 +53,11 @@ stripe-cli: $(CLI)  ## Install the official Stripe CLI, which some tests drive.
 
 $(CLI):
 	npm install --silent --no-audit --no-fund --prefix .tools @stripe/cli@1.52.0
+
+axe: $(AXE)  ## Install axe-core, which looks for barriers in the pages that tests open.
+
+$(AXE):
+	npm install --silent --no-audit --no-fund --prefix .tools axe-core@4.14.1
 
 constraints: $(VENV)/dev.stamp  ## Write the exact versions of this environment into constraints.txt.
 	$(BIN)/pip freeze --exclude-editable --exclude coinpurse | grep -E '^[A-Za-z0-9_.-]+==' > constraints.txt

@@ -321,13 +321,15 @@ class Store:
             check=False,
         )
 
-    def customer(self, email: str = "ada@example.com") -> requests.Session:
+    def customer(
+        self, email: str = "ada@example.com", password: str | None = None
+    ) -> requests.Session:
         """A new buyer's browser session, logged in."""
         session = requests.Session()
         session.headers["Origin"] = self.url
         answer = session.post(
             f"{self.url}/api/auth/register",
-            json={"email": email, "password": secrets.token_hex(8)},
+            json={"email": email, "password": password or secrets.token_hex(8)},
             timeout=30,
         )
         answer.raise_for_status()

@@ -1,6 +1,6 @@
 """Charts as plain SVG: bars and lines by attributes, so that they read under a strict CSP, without scripts, in print.
 
-Decision 0038 says why they are not a library's.
+Decision 0042 says why they are not a library's.
 """
 
 from __future__ import annotations

@@ -248,10 +248,16 @@ def _measure(
         name=name,
         hook=hook,
         today=write(read(figures.today)),
-        average=write(round(total / len(whole)) if whole else 0),
+        average=write(_average(total, len(whole))),
         total=write(total),
         change=_change(sum(whole[-WEEK:]), sum(whole[-2 * WEEK : -WEEK])),
     )
+
+
+def _average(total: int, days: int) -> float:
+    """What a day has, to one decimal where whole numbers would say little."""
+    average = total / days if days else 0
+    return round(average) if average >= 10 else round(average, 1)
 
 
 def _change(now: int, before: int) -> Change | None:

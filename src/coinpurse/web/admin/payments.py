@@ -46,6 +46,7 @@ class Payments(Refunding, Reviewing, Cancelling, ListPage):
         {
             "id",
             "buyer_email",
+            "in_review",
             "currency",
             "session_id",
             "payment_intent_id",
