@@ -133,6 +133,7 @@ def test_a_buyer_is_helped(open_page: OpenPage, office: Office, viewport: dict[s
     page.get_by_role("textbox", name="Coins").fill("50")
     page.get_by_label("Reason").fill("The sword broke.")
     page.get_by_test_id("preview").click()
+    expect(page.get_by_test_id("confirm")).to_be_visible()
     expect_no_sideways_scrolling(page)
     page.get_by_test_id("confirm").click()
     expect(page.get_by_role("status")).to_be_visible()

@@ -57,6 +57,10 @@ def test_the_pages_stand_in_a_hosts_own_flask_admin(settings: Settings) -> None:
     add_views(admin)
     purse.back_office.grant_role("ada", "owner", actor="cli:test")
 
+    payments = as_user(app, "ada").get("/backstage/coinpurse/payments/").text
+    assert 'href="/backstage/coinpurse/wallets/"' in payments
+    # The host's own pages stand in the same menu.
+    assert 'href="/backstage/"' in payments
     html = as_user(app, "ada").get("/backstage/coinpurse/overview/").text
 
     assert 'href="/backstage/coinpurse/overview/"' in html

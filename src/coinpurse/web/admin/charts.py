@@ -99,10 +99,11 @@ def draw(
     figures: Sequence[Figures],
     write: Write = frame.number,
     write_short: Write | None = None,
+    write_day: Callable[[date], str] = frame.day,
 ) -> Chart:
     """Draw figures by days. write: a figure in the reader's form; write_short: the same for the axis."""
     top = scale_top(max((value for each in figures for value in each.values), default=0))
-    days_words = [frame.day(day) for day in days]
+    days_words = [write_day(day) for day in days]
     bars = [each for each in figures if each.shape == "bars"]
     return Chart(
         name=name,
