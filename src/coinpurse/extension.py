@@ -29,6 +29,7 @@ from coinpurse.settings import Settings
 from coinpurse.stripe_gateway import Gateway
 
 UserIdLoader = Callable[[], str | None]
+RoleLoader = Callable[[], str | None]
 
 
 class Services:
@@ -186,6 +187,8 @@ class Coinpurse(WalletOperations, PaymentOperations):
         purse = Coinpurse(settings=Settings(...))   # without Flask
 
     user_id: returns the id of the logged-in user as text, or None; default: Flask-Login's current user.
+    staff_role: returns the role of the logged-in user in the back office (viewer, support, finance or owner), or None;
+    default: the roles that `coinpurse staff` and the back office itself give.
     pages_prefix: where the buyers' pages are mounted in a host; None for the JSON API alone.
     service_api: whether other backends may call `/api/v1/` with keys.
     Raises ConfigurationError, with the mend, where a setting is missing or wrong.
@@ -197,12 +200,14 @@ class Coinpurse(WalletOperations, PaymentOperations):
         *,
         settings: Settings | None = None,
         user_id: UserIdLoader | None = None,
+        staff_role: RoleLoader | None = None,
         pages_prefix: str | None = "/coins",
         service_api: bool = True,
     ) -> None:
         self._given = Services(settings) if settings is not None else None
         self._services = self._given
         self._user_id = user_id
+        self._staff_role = staff_role
         self._pages_prefix = pages_prefix
         self._service_api = service_api
         if app is not None:
@@ -220,6 +225,7 @@ class Coinpurse(WalletOperations, PaymentOperations):
         web.register(
             app,
             user_id=self._user_id,
+            staff_role=self._staff_role,
             pages_prefix=self._pages_prefix,
             service_api=self._service_api,
         )

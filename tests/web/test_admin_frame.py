@@ -69,3 +69,26 @@ def test_the_pages_stand_in_a_hosts_own_flask_admin(settings: Settings) -> None:
     asset = app.test_client().get(link, buffered=True)
     assert (asset.status_code, asset.mimetype) == (200, "text/css")
     purse.database.close()
+
+
+def test_a_host_says_itself_who_is_staff(settings: Settings) -> None:
+    app = Flask("host")
+    app.secret_key = "x" * 32
+    purse = Coinpurse(
+        app,
+        settings=settings,
+        user_id=lambda: request.headers.get("X-User"),
+        staff_role=lambda: {"ada": "viewer", "eve": "emperor"}.get(request.headers["X-User"]),
+    )
+    add_views(flask_admin.Admin(app, url="/backstage"))
+    # Our own table has no say then.
+    purse.back_office.grant_role("bob", "owner", actor="cli:test")
+
+    answers = {
+        user: as_user(app, user).get("/backstage/coinpurse/payments/").status_code
+        for user in ("ada", "bob", "eve")
+    }
+
+    assert answers == {"ada": 200, "bob": 404, "eve": 404}
+    assert as_user(app, "ada").get("/backstage/coinpurse/catalog/").status_code == 403
+    purse.database.close()

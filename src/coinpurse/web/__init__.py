@@ -32,12 +32,13 @@ def register(
     app: Flask,
     *,
     user_id: Callable[[], str | None] | None,
+    staff_role: Callable[[], str | None] | None,
     pages_prefix: str | None,
     service_api: bool,
 ) -> None:
     """Add our blueprints to the app. pages_prefix: None leaves the pages out."""
     request_ids.use(app)
-    access.use(app, user_id)
+    access.use(app, user_id, staff_role)
     language.use(app)
     for blueprint in JSON_BLUEPRINTS:
         app.register_blueprint(blueprint)

@@ -23,9 +23,17 @@ SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 BODY_LIMIT_BYTES = 1024 * 1024
 
 
-def use(app: Flask, user_id: Callable[[], str | None] | None) -> None:
-    """Set how the app knows its user. user_id: None for Flask-Login's current user."""
+def use(
+    app: Flask,
+    user_id: Callable[[], str | None] | None,
+    staff_role: Callable[[], str | None] | None,
+) -> None:
+    """Set how the app knows its user, and who of them is staff.
+
+    user_id: None for Flask-Login's current user. staff_role: None for the roles that we keep.
+    """
     app.extensions["coinpurse.user_id"] = user_id or _flask_login_user
+    app.extensions["coinpurse.staff_role"] = staff_role
 
 
 def current_purse() -> Coinpurse:

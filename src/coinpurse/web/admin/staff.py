@@ -12,8 +12,6 @@ from coinpurse.errors import DomainError, InvalidRequest
 from coinpurse.web.access import current_purse, current_user_id
 from coinpurse.web.admin.words import ROLES
 
-# What a host may give instead of our table: a function that returns the role's name, or None.
-EXTENSION = "coinpurse.staff_role"
 _NOT_ASKED = object()
 
 
@@ -83,7 +81,7 @@ def _load_role() -> Role | None:
     user_id = current_user_id()
     if user_id is None:
         return None
-    load = current_app.extensions.get(EXTENSION)
+    load = current_app.extensions["coinpurse.staff_role"]
     name = load() if load is not None else current_purse().back_office.role_of(user_id)
     try:
         return None if name is None else require_role(str(name))
