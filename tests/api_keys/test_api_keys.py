@@ -6,8 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from coinpurse.api_keys import CACHE_SECONDS, SCOPES, ApiKeys
-from coinpurse.db import Database
+from coinpurse.api_keys import CACHE_SECONDS, SCOPES, ApiKey, ApiKeys
+from coinpurse.db import Database, UnitOfWork
 from coinpurse.errors import InvalidRequest, NotFound
 
 
@@ -166,3 +166,20 @@ def test_keys_are_listed_newest_first(keys: ApiKeys) -> None:
     assert [key.name for key in listed] == ["two", "one"]
     assert [key.revoked_at is None for key in listed] == [True, False]
     assert second.key in listed
+
+
+def test_what_is_noted_of_a_key_stands_or_falls_with_it(keys: ApiKeys) -> None:
+    def fail(work: UnitOfWork, key: ApiKey) -> None:
+        raise RuntimeError(key.prefix)
+
+    noted: list[str] = []
+    with pytest.raises(RuntimeError):
+        keys.create("game", ["read"], note=fail)
+    assert keys.list_all() == []
+    prefix = keys.create("game", ["read"]).key.prefix
+    with pytest.raises(RuntimeError):
+        keys.revoke(prefix, note=fail)
+    assert keys.list_all()[0].revoked_at is None
+    for _ in range(2):
+        keys.revoke(prefix, note=lambda _work, key: noted.append(key.prefix))
+    assert noted == [prefix]

@@ -175,6 +175,8 @@ def test_ledger_rows_are_narrowed_by_day_type_and_user(
         ({"older": "é"}, "older"),
         ({"older": "WzFd"}, "older"),
         ({"newer": "WyIyMDI2LTAzLTEwIiwgIngiXQ"}, "newer"),
+        # A time, and a number where an id belongs.
+        ({"older": "WyIyMDI2LTAzLTEwVDAwOjAwOjAwKzAwOjAwIiwgNV0"}, "older"),
         ({"older": "W10", "newer": "W10"}, "older"),
         ({"user": "a\n"}, "user"),
     ],
@@ -226,14 +228,14 @@ def test_every_list_answers_whatever_narrows_it(office: BackOffice) -> None:
 def test_csv_has_money_in_major_units_and_no_formula(
     office: BackOffice, database: Database
 ) -> None:
-    for number, user_id in enumerate(("=1+2", "+cmd", "-2", "@SUM(A1)", "\tx", 'a"b,c', "<b>")):
+    for number, user_id in enumerate(("=1+2", "+cmd", "-2", "@SUM(A1)", "\tx", 'a"b,c', "＝1+2")):
         pay(database, number, user_id=user_id)
 
     lines = list(office.export_csv("payments", office.read_query("payments", {})))
     header, *rows = csv.reader(lines)
 
     users = [row[header.index("user_id")] for row in reversed(rows)]
-    assert users == ["'=1+2", "'+cmd", "'-2", "'@SUM(A1)", "'\tx", 'a"b,c', "<b>"]
+    assert users == ["'=1+2", "'+cmd", "'-2", "'@SUM(A1)", "'\tx", 'a"b,c', "'＝1+2"]
     assert {row[header.index("amount")] for row in rows} == {"19.99"}
     assert lines[0].startswith("created_at,id,user_id,")
 

@@ -11,6 +11,7 @@ from werkzeug.test import TestResponse
 
 from coinpurse import Coinpurse
 from coinpurse.purchases import Payment
+from coinpurse.web.admin import frame
 from tests.conftest import Sandbox
 from tests.web.conftest import Browser, hidden, text_of
 from tests.web.test_admin_frame import staff
@@ -277,3 +278,10 @@ def test_a_failed_event_is_seen_and_replayed(app: Flask, ada: Browser) -> None:
 
     assert answer.status_code == 303
     assert text_of(ada.get(answer.location).text, "state") == "Ignored"
+
+
+def test_money_that_nobody_could_have_been_charged_is_shown_all_the_same(app: Flask) -> None:
+    with app.test_request_context():
+        assert frame.amount(-1999, "usd") == "−$19.99"
+        assert frame.amount(1999, "xau") == "1,999 XAU (minor units)"
+        assert frame.amount(10**13, "usd") == "10,000,000,000,000 USD (minor units)"

@@ -201,6 +201,8 @@ def test_support_asks_and_does_not_decide(app: Flask, ada: Browser) -> None:
         ({"user": "\x00"}, "user-error"),
         ({"coins": "0"}, "coins-error"),
         ({"coins": "-5"}, "coins-error"),
+        ({"coins": "1.5"}, "coins-error"),
+        ({"coins": "1,000.5"}, "coins-error"),
         ({"coins": "9" * 17}, "coins-error"),
         ({"coins": "²"}, "coins-error"),
         ({"way": "steal"}, "way-error"),

@@ -12,13 +12,16 @@ import structlog
 
 from coinpurse.api_keys import rules, store
 from coinpurse.api_keys.rules import ApiKey, NewApiKey
-from coinpurse.db import Database
+from coinpurse.db import Database, UnitOfWork
 from coinpurse.db.identifiers import new_id
 from coinpurse.errors import IdempotencyConflict, NotFound
 
 # How long a process may go on accepting a key that was revoked elsewhere.
 CACHE_SECONDS = 5.0
 LARGEST_CACHE = 4096
+
+# Writes down, in the transaction of a change, what is done to a key.
+Note = Callable[[UnitOfWork, ApiKey], object]
 
 log = structlog.get_logger()
 
@@ -37,10 +40,18 @@ class ApiKeys:
         self._lock = threading.Lock()
         self._known: dict[bytes, tuple[ApiKey, float]] = {}
 
-    def create(self, name: str, scopes: Iterable[str], *, id_: UUID | None = None) -> NewApiKey:
+    def create(
+        self,
+        name: str,
+        scopes: Iterable[str],
+        *,
+        id_: UUID | None = None,
+        note: Note | None = None,
+    ) -> NewApiKey:
         """Make a key; its text is in the result and nowhere else.
 
-        id_: the same one makes one key. Raises InvalidRequest, and IdempotencyConflict for an id that was used before.
+        id_: the same one makes one key. note: called in the transaction that makes it.
+        Raises InvalidRequest, and IdempotencyConflict for an id that was used before.
         """
         name, wanted = rules.require_name(name), rules.require_scopes(scopes)
         text = rules.new_text()
@@ -55,8 +66,10 @@ class ApiKeys:
                 digest=rules.digest_of(text),
                 scopes=wanted,
             )
-        if key is None:
-            raise IdempotencyConflict(str(id_))
+            if key is None:
+                raise IdempotencyConflict(str(id_))
+            if note is not None:
+                note(work, key)
         log.info("api_key.created", prefix=prefix, scopes=wanted)
         return NewApiKey(text, key)
 
@@ -76,10 +89,17 @@ class ApiKeys:
         with self._database.unit_of_work() as work:
             return store.list_all(work)
 
-    def revoke(self, prefix: str) -> ApiKey:
-        """End a key, named by its public beginning, for good. Safe to repeat. Raises NotFound."""
+    def revoke(self, prefix: str, *, note: Note | None = None) -> ApiKey:
+        """End a key, named by its public beginning, for good. Safe to repeat. Raises NotFound.
+
+        note: called in the transaction that ends it; not by a repeat.
+        """
         with self._database.unit_of_work() as work:
             key = store.revoke(work, prefix)
+            if key is None:
+                key = store.find(work, prefix)
+            elif note is not None:
+                note(work, key)
         if key is None:
             raise NotFound("key", prefix)
         with self._lock:

@@ -27,9 +27,10 @@ NOTE_USE = """
 """
 ALL = f"SELECT {COLUMNS} FROM coinpurse.api_keys ORDER BY created_at DESC, id DESC"
 REVOKE = f"""
-    UPDATE coinpurse.api_keys SET revoked_at = coalesce(revoked_at, now())
-     WHERE prefix = %(prefix)s RETURNING {COLUMNS}
+    UPDATE coinpurse.api_keys SET revoked_at = now()
+     WHERE prefix = %(prefix)s AND revoked_at IS NULL RETURNING {COLUMNS}
 """
+BY_PREFIX = f"SELECT {COLUMNS} FROM coinpurse.api_keys WHERE prefix = %(prefix)s"
 
 
 def insert(
@@ -57,8 +58,14 @@ def list_all(work: UnitOfWork) -> list[ApiKey]:
 
 
 def revoke(work: UnitOfWork, prefix: str) -> ApiKey | None:
-    """End a key for good; one that was revoked before keeps its time. None where there is none."""
+    """End a key for good. None where there is none that was not revoked before."""
     row = work.row(REVOKE, prefix=prefix)
+    return row and _api_key(row)
+
+
+def find(work: UnitOfWork, prefix: str) -> ApiKey | None:
+    """Return the key with this prefix, also a revoked one."""
+    row = work.row(BY_PREFIX, prefix=prefix)
     return row and _api_key(row)
 
 

@@ -198,6 +198,8 @@ def read_cursor(listing: Listing, cursor: str, *, field_name: str = "older") -> 
         texts = json.loads(base64.b64decode(padded.encode("ascii"), altchars=b"-_", validate=True))
         if not isinstance(texts, list) or len(texts) != len(listing.order):
             raise ValueError
+        if not all(isinstance(text, str) for text in texts):
+            raise ValueError
         return tuple(
             _READ_KEY[type_](text) for text, (_, type_) in zip(texts, listing.order, strict=True)
         )

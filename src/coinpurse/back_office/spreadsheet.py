@@ -12,6 +12,9 @@ from coinpurse.back_office.listing import Column, Listing, Row
 from coinpurse.errors import InvalidRequest
 from coinpurse.money import exponent
 
+# Also the full-width forms, which spreadsheets set to an East Asian language may read as the same signs.
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+
 
 def csv_header(listing: Listing) -> str:
     """Return the first line of a list's CSV: its columns' names. Money is in major units there."""
@@ -28,7 +31,7 @@ def neutralise(text: str) -> str:
 
     Source: OWASP, CSV Injection.
     """
-    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r", "\n")) else text
+    return f"'{text}" if text.startswith(FORMULA_STARTS) else text
 
 
 def _cell(column: Column, row: Row) -> str:

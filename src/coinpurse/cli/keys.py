@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import click
 
 from coinpurse.api_keys import CACHE_SECONDS, SCOPES, ApiKey
+from coinpurse.back_office import record
 from coinpurse.cli import output
+from coinpurse.db import UnitOfWork
 
 
 @click.group()
@@ -27,10 +31,7 @@ def keys() -> None:
 def create(name: str, scopes: tuple[str, ...], as_json: bool) -> None:
     """Make a key and show it, this once."""
     purse = output.purse_of_environment()
-    made = purse.api_keys.create(name, scopes)
-    output.record(
-        purse, "api_key.create", "api_key", made.key.prefix, name=made.key.name, scopes=scopes
-    )
+    made = purse.api_keys.create(name, scopes, note=_noting("api_key.create", scopes=scopes))
     if as_json:
         output.print_json({"key": made.text, **_summary(made.key)})
         return
@@ -56,11 +57,24 @@ def list_(as_json: bool) -> None:
 def revoke(prefix: str) -> None:
     """End a key for good, named by its prefix as `keys list` shows it. Safe to repeat."""
     purse = output.purse_of_environment()
-    key = purse.api_keys.revoke(prefix)
-    output.record(purse, "api_key.revoke", "api_key", key.prefix, name=key.name)
+    key = purse.api_keys.revoke(prefix, note=_noting("api_key.revoke"))
     click.echo(
         f"{key.prefix} ({key.name}) is revoked; running servers refuse it within {CACHE_SECONDS:.0f} seconds."
     )
+
+
+def _noting(action: str, **facts: object) -> Callable[[UnitOfWork, ApiKey], None]:
+    def note(work: UnitOfWork, key: ApiKey) -> None:
+        record(
+            work,
+            actor=output.acting(),
+            action=action,
+            subject_kind="api_key",
+            subject_id=key.prefix,
+            facts={"name": key.name, **facts},
+        )
+
+    return note
 
 
 def _summary(key: ApiKey) -> dict[str, object]:

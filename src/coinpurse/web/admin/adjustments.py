@@ -32,7 +32,8 @@ from coinpurse.web.language import lazy_gettext as _
 
 REQUEST: Action = "request_adjustment"
 DECIDE: Action = "decide_adjustment"
-COINS = re.compile(r"[0-9]{1,16}", re.ASCII)
+# Plain or in groups of three: what looks like a fraction must not become a hundred times as much.
+COINS = re.compile(r"[0-9]{1,16}|[0-9]{1,3}([,. \u00a0\u202f'’])[0-9]{3}(?:\1[0-9]{3}){0,4}")
 DECISIONS: dict[str, AdjustmentDecision] = {"approve": "approve", "refuse": "refuse"}
 
 
@@ -231,8 +232,7 @@ def _get(adjustment_id: UUID) -> Adjustment:
 
 def _read_wish() -> Wish:
     way, typed, reason = forms.field("way"), forms.field("coins").strip(), read_text()
-    figures = re.sub(r"[\s,.]", "", typed)
-    coins = int(figures) if COINS.fullmatch(figures) else 0
+    coins = int(re.sub("[^0-9]", "", typed)) if COINS.fullmatch(typed) else 0
     problems: dict[str, object] = {}
     if way not in ("give", "take"):
         problems["way"] = _("Choose one of these.")

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
 from uuid import NAMESPACE_URL, uuid5
 
 from flask import Response, request
 from werkzeug.wrappers import Response as AnyResponse
 
 from coinpurse.api_keys import CACHE_SECONDS, SCOPES, ApiKey
-from coinpurse.back_office import Action, Row
+from coinpurse.back_office import Action, Row, record
+from coinpurse.db import UnitOfWork
 from coinpurse.errors import IdempotencyConflict, InvalidRequest, NotFound
 from coinpurse.web import forms
 from coinpurse.web.access import current_purse
@@ -71,16 +73,17 @@ class ApiKeys(ListPage):
         if nonce is None:
             raise forms.ExpiredForm
         name, scopes = forms.field("name").strip(), request.form.getlist("scopes")[: len(SCOPES)]
-        purse = current_purse()
         try:
-            made = purse.api_keys.create(
-                name, scopes, id_=uuid5(NAMESPACE_URL, f"coinpurse:{nonce}")
+            made = current_purse().api_keys.create(
+                name,
+                scopes,
+                id_=uuid5(NAMESPACE_URL, f"coinpurse:{nonce}"),
+                note=partial(_record, "api_key.create", scopes=scopes),
             )
         except IdempotencyConflict:
             return go_to(link_to("api_keys"), MADE_BEFORE)
         except InvalidRequest as error:
             return self._ask(name, scopes, wrong=error.field)
-        _record("api_key.create", made.key, scopes=scopes)
         return self.render(
             "api_key_made.html",
             heading=_("Copy the key now"),
@@ -121,9 +124,7 @@ class ApiKeys(ListPage):
                 label=_("Revoke"),
                 busy=_("One moment …"),
             )
-        if key.revoked_at is None:
-            current_purse().api_keys.revoke(key.prefix)
-            _record("api_key.revoke", key)
+        current_purse().api_keys.revoke(key.prefix, note=partial(_record, "api_key.revoke"))
         return go_to(link_to("api_keys"), Words(_("The key is revoked."), "good", "check"))
 
     def _ask(
@@ -156,8 +157,9 @@ def _get_key(prefix: str) -> ApiKey:
     return found[0]
 
 
-def _record(action: str, key: ApiKey, **facts: object) -> None:
-    current_purse().back_office.record(
+def _record(action: str, work: UnitOfWork, key: ApiKey, **facts: object) -> None:
+    record(
+        work,
         actor=member_id(),
         action=action,
         subject_kind="api_key",

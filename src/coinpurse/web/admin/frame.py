@@ -15,6 +15,7 @@ from babel.numbers import format_compact_decimal, format_decimal, format_percent
 from flask import Response, current_app, render_template, request, url_for
 
 from coinpurse.back_office import dashboard_url
+from coinpurse.errors import InvalidRequest
 from coinpurse.money import Money
 from coinpurse.web import formatting, forms, language
 from coinpurse.web.access import current_purse
@@ -183,7 +184,11 @@ def amount(minor: object, currency: object) -> str:
     """Minor units of a currency as the reader writes money; they may be negative."""
     if not isinstance(minor, int) or not currency:
         return ""
-    words = formatting.money(Money(abs(minor), str(currency)))
+    try:
+        words = formatting.money(Money(abs(minor), str(currency)))
+    except InvalidRequest:
+        # Stripe may tell of money that nobody could have been charged; a page must show it all the same.
+        words = f"{number(abs(minor))} {str(currency).upper()} (minor units)"
     return f"{formatting.MINUS}{words}" if minor < 0 else words
 
 

@@ -146,10 +146,7 @@ class ListPage(Page):
         return Response(
             current_purse().back_office.export_csv(self.listing_name, query),
             mimetype="text/csv",
-            headers={
-                "Content-Disposition": f'attachment; filename="{self.page}-{day}.csv"',
-                "Cache-Control": "no-store",
-            },
+            headers={"Content-Disposition": f'attachment; filename="{self.page}-{day}.csv"'},
         )
 
     def link_of(self, row: Row) -> str | None:  # noqa: ARG002

@@ -62,6 +62,7 @@ class Page(flask_admin.BaseView):  # type: ignore[misc]  # Flask-Admin has no ty
         blueprint = cast("Blueprint", super().create_blueprint(admin))
         blueprint.template_folder = str(TEMPLATES)
         blueprint.before_request(limit_body)
+        blueprint.after_request(_protect)
         return blueprint
 
     def is_accessible(self) -> bool:
@@ -85,7 +86,6 @@ class Page(flask_admin.BaseView):  # type: ignore[misc]  # Flask-Admin has no ty
         response = make_response(
             frame.render(f"coinpurse/admin/{template}", self, _take_notice(), values), status
         )
-        response.headers["Cache-Control"] = "no-store"
         response.headers["Referrer-Policy"] = "same-origin"
         response.vary.update(("Accept-Language", "Cookie"))
         frame.remember_pick(response)
@@ -189,6 +189,15 @@ def _take_notice() -> dict[str, str] | None:
         return None
     words, tone, icon = found
     return {"words": words, "tone": tone, "icon": icon}
+
+
+def _protect(response: Response) -> Response:
+    """Let nobody frame or keep what is shown; a host may have no such rules of its own."""
+    if request.endpoint is None or not request.endpoint.endswith(".static"):
+        response.headers["Cache-Control"] = "no-store"
+    response.headers.setdefault("X-Frame-Options", "DENY")
+    response.headers.setdefault("X-Content-Type-Options", "nosniff")
+    return response
 
 
 def _keep_assets(response: Response) -> Response:
