@@ -14,6 +14,7 @@ from structlog.contextvars import bound_contextvars
 from coinpurse import signals
 from coinpurse.counting import counts
 from coinpurse.db import Database, UnitOfWork
+from coinpurse.db.texts import storable
 from coinpurse.errors import (
     CoinpurseError,
     InvalidRequest,
@@ -247,7 +248,10 @@ class Inbox:
         wait = back_off(stored.attempts + 1)
         at = datetime.now(UTC) + wait if wait is not None else None
         failed = store.failed(
-            work, stored.id, error="".join(traceback.format_exception(error)), next_attempt_at=at
+            work,
+            stored.id,
+            error=storable("".join(traceback.format_exception(error))),
+            next_attempt_at=at,
         )
         facts: dict[str, object] = {
             "event_id": stored.id,

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
+
+from coinpurse.db.texts import storable
+
+# An index takes no text of any length; a hash stands for the rest.
+LONGEST_CAUSE = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,3 +56,31 @@ class Message:
     facts: Mapping[str, Any]
     request_id: str | None
     created_at: datetime
+
+
+def bounded_cause(cause: str) -> str:
+    """Return a cause that the database takes, and the same one for the same cause."""
+    cause = storable(cause)
+    if len(cause) <= LONGEST_CAUSE:
+        return cause
+    digest = hashlib.sha256(cause.encode()).hexdigest()
+    return f"{cause[: LONGEST_CAUSE - len(digest) - 1]}:{digest}"
+
+
+def storable_facts(facts: Mapping[str, object]) -> dict[str, object]:
+    """Return facts as JSON that the database takes."""
+    return {storable(str(name)): _storable(value) for name, value in facts.items()}
+
+
+def _storable(value: object) -> object:
+    match value:
+        case None | bool() | int():
+            return value
+        case float() if math.isfinite(value):
+            return value
+        case Mapping():
+            return storable_facts(value)
+        case list() | tuple():
+            return [_storable(each) for each in value]
+        case _:
+            return storable(str(value))

@@ -9,8 +9,9 @@ import structlog
 
 from coinpurse.db import UnitOfWork
 from coinpurse.db.identifiers import new_id
+from coinpurse.db.texts import storable
 from coinpurse.outbox import store
-from coinpurse.outbox.rules import TYPES
+from coinpurse.outbox.rules import TYPES, bounded_cause, storable_facts
 
 
 def announce(
@@ -24,16 +25,19 @@ def announce(
 ) -> None:
     """Tell of what this work does, once for each cause, if it commits. The worker delivers it soon afterwards.
 
-    type_: one of TYPES. facts: as `Message` has them; times and ids become text.
+    type_: one of TYPES. facts: as `Message` has them; times and ids become text. What stands in them never fails the
+    work: whatever the database would not take is replaced.
     """
     assert type_ in TYPES, type_
+    request_id = structlog.contextvars.get_contextvars().get("request_id")
     store.insert(
         work,
         id_=new_id(),
         type_=type_,
-        cause=cause,
+        cause=bounded_cause(cause),
         user_id=user_id,
         payment_id=payment_id,
-        facts=facts,
-        request_id=structlog.contextvars.get_contextvars().get("request_id"),
+        facts=storable_facts(facts),
+        # A host's is of any kind and form.
+        request_id=None if request_id is None else storable(str(request_id)),
     )

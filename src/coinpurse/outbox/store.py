@@ -34,6 +34,6 @@ def insert(
         cause=cause,
         user_id=user_id,
         payment_id=payment_id,
-        facts=json.dumps(facts, default=str),
+        facts=json.dumps(facts),
         request_id=request_id,
     )

@@ -14,6 +14,7 @@ from coinpurse.catalog import Pack
 from coinpurse.counting import counts
 from coinpurse.db import Database, UnitOfWork
 from coinpurse.db.identifiers import new_id
+from coinpurse.db.texts import storable
 from coinpurse.errors import (
     CheckoutFailed,
     GatewayError,
@@ -214,7 +215,7 @@ class Checkouts:
             # A twin of this request is still under way at Stripe: the row is the twin's to finish.
             if error.status != CONFLICT:
                 with self._database.unit_of_work() as work:
-                    store.failed(work, payment.id, str(error))
+                    store.failed(work, payment.id, storable(str(error)))
             counts().checkouts["failed"].inc()
             log.warning(
                 "checkout.failed",
