@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from datetime import datetime, tzinfo
 from threading import Barrier
 from uuid import UUID, uuid4
 
@@ -26,8 +28,11 @@ class Ear:
     answer: Outcome = Outcome(True, 200)  # noqa: RUF009  Frozen.
     heard: list[Delivery] = field(default_factory=list)
     problem: Exception | None = None
+    poison: str | None = None
 
     def targets(self, work: UnitOfWork, message: Message) -> Sequence[UUID | None]:
+        if message.cause == self.poison:
+            raise KeyError(message.cause)
         return self.to
 
     def send(self, delivery: Delivery, message: Message) -> Outcome:
@@ -201,3 +206,76 @@ def test_every_channel_has_its_senders_and_waits_that_grow() -> None:
     for channel, waits in BACK_OFF.items():
         assert list(waits) == sorted(waits)
         assert back_off(channel, len(waits) + 1) is None
+
+
+def test_a_message_that_breaks_a_channel_holds_up_no_other_message_or_channel(
+    database: Database,
+) -> None:
+    hook, mail = Ear(poison="p1"), Ear()
+    notifications = Notifications(database, {"webhook": hook, "mail": mail})
+    for cause in ("p1", "p2"):
+        tell(database, cause)
+
+    with structlog.testing.capture_logs() as logs:
+        notifications.deliver_due()
+
+    assert (len(hook.heard), len(mail.heard)) == (1, 2)
+    assert [each["channel"] for each in logs if each["event"] == "message.broken"] == ["webhook"]
+    hook.poison = None
+    notifications.replay(notifications.latest()[-1][0].id)
+    notifications.deliver_due()
+    assert (len(hook.heard), len(mail.heard)) == (2, 2)
+
+
+def test_what_a_newer_release_announces_waits_for_its_worker(database: Database) -> None:
+    ear = Ear()
+    notifications = Notifications(database, {"webhook": ear})
+    tell(database)
+    with database.unit_of_work() as work:
+        work.execute("UPDATE coinpurse.messages SET type = 'payment.of_tomorrow'")
+    tell(database, "p2")
+
+    notifications.deliver_due()
+
+    assert len(ear.heard) == 1
+    with database.unit_of_work() as work:
+        assert [
+            row.type
+            for row in work.rows("SELECT type FROM coinpurse.messages WHERE fanned_out_at IS NULL")
+        ] == ["payment.of_tomorrow"]
+
+
+@pytest.mark.parametrize(
+    "answer", [Outcome(False, error="cut\0 \ud800", answer="\0"), Outcome(True, answer="\ud800\0")]
+)
+def test_whatever_an_answer_says_the_attempt_is_noted(database: Database, answer: Outcome) -> None:
+    notifications = Notifications(database, {"webhook": Ear(answer=answer)})
+    tell(database)
+
+    notifications.deliver_due()
+
+    found = notifications.find(only_delivery(notifications).message_id)
+    assert found is not None
+    assert len(found[1][0][1]) == 1
+    assert only_delivery(notifications).state == ("delivered" if answer.ok else "waiting")
+
+
+def test_the_server_s_clock_says_when_to_try_again(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A worker whose clock is a day behind would spend all attempts at once."""
+
+    class Behind(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> Behind:
+            return cls.fromtimestamp(time.time() - 86400, tz)
+
+    monkeypatch.setattr("coinpurse.notifications.service.datetime", Behind, raising=False)
+    ear = Ear(answer=Outcome(False))
+    notifications = Notifications(database, {"webhook": ear})
+    tell(database)
+
+    for _ in range(3):
+        notifications.deliver_due()
+
+    assert len(ear.heard) == 1

@@ -6,14 +6,15 @@ import time
 import traceback
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from uuid import UUID
 
+import psycopg
 import structlog
 
 from coinpurse.counting import counts
-from coinpurse.db import Database
+from coinpurse.db import Database, UnitOfWork
 from coinpurse.db.identifiers import new_id
+from coinpurse.db.texts import storable
 from coinpurse.errors import NotFound
 from coinpurse.notifications import store
 from coinpurse.notifications.rules import (
@@ -62,12 +63,24 @@ class Notifications:
         with self._database.unit_of_work() as work:
             found = store.lock_new(work, limit=limit)
             for message in found:
-                for name, channel in self._channels.items():
-                    for target in channel.targets(work, message):
-                        store.add(work, new_id(), message.id, name, target)
+                for name, target in self._targets(work, message):
+                    store.add(work, new_id(), message.id, name, target)
             if found:
                 store.fanned_out(work, [message.id for message in found])
         return len(found)
+
+    def _targets(self, work: UnitOfWork, message: Message) -> list[tuple[str, UUID | None]]:
+        """Whom the message goes to. A channel that breaks over it keeps neither the others nor other messages."""
+        found: list[tuple[str, UUID | None]] = []
+        for name, channel in self._channels.items():
+            try:
+                found += [(name, target) for target in channel.targets(work, message)]
+            except psycopg.Error:
+                raise  # The transaction is over; all of it is done again.
+            except Exception as error:  # noqa: BLE001
+                # Once it is mended, a replay of the message makes what is missing.
+                _log_break("message.broken", name, error, message_id=str(message.id))
+        return found
 
     def claim(self, channel: str, *, limit: int, besides: Sequence[UUID] = ()) -> list[Claim]:
         """Take deliveries that are due. Who takes one sends it within a turn; after that it is due again.
@@ -87,7 +100,7 @@ class Notifications:
             outcome = self._channels[delivery.channel].send(delivery, claim.message)
         except Exception as error:  # noqa: BLE001
             # Kept on its row and tried again, as every failed attempt is.
-            _log_break(delivery, error)
+            _log_break("delivery.broken", delivery.channel, error, delivery_id=str(delivery.id))
             outcome = Outcome(ok=False, error=type(error).__name__)
         self._note(claim, outcome, duration_ms=round((time.monotonic() - began) * 1000))
         return outcome
@@ -152,12 +165,15 @@ class Notifications:
     def _note(self, claim: Claim, outcome: Outcome, *, duration_ms: int) -> None:
         delivery = claim.delivery
         wait = None if outcome.final else back_off(delivery.channel, delivery.attempts)
-        at = datetime.now(UTC) + wait if wait is not None and not outcome.ok else None
-        if outcome.error is not None:
-            outcome = replace(outcome, error=outcome.error[:LONGEST_ERROR])
+        # An attempt that could not be noted would be made again for ever.
+        outcome = replace(
+            outcome,
+            error=outcome.error and storable(outcome.error[:LONGEST_ERROR]),
+            answer=outcome.answer and storable(outcome.answer),
+        )
         with self._database.unit_of_work() as work:
-            store.note(work, delivery, outcome, duration_ms=duration_ms, next_attempt_at=at)
-        ended = "delivered" if outcome.ok else "dead" if at is None else "failed"
+            store.note(work, delivery, outcome, duration_ms=duration_ms, wait=wait)
+        ended = "delivered" if outcome.ok else "dead" if wait is None else "failed"
         counts().notifications[delivery.channel, ended].inc()
         facts = {
             "delivery_id": str(delivery.id),
@@ -167,19 +183,19 @@ class Notifications:
         }
         if outcome.ok:
             log.info("delivery.delivered", **facts)
-        elif at is None:
+        elif wait is None:
             log.error("delivery.dead", **facts, status=outcome.status, error=outcome.error)
         else:
             log.warning("delivery.failed", **facts, status=outcome.status, error=outcome.error)
 
 
-def _log_break(delivery: Delivery, error: Exception) -> None:
+def _log_break(event: str, channel: str, error: Exception, **about: str) -> None:
     """Log where a channel broke. Its words, and the values on the way, may hold an address or a secret."""
     frames = traceback.extract_tb(error.__traceback__)
     log.error(
-        "delivery.broken",
-        delivery_id=str(delivery.id),
-        channel=delivery.channel,
+        event,
+        **about,
+        channel=channel,
         error=type(error).__name__,
         where=[f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames],
     )

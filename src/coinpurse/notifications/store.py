@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import fields
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 from coinpurse.db import UnitOfWork
 from coinpurse.notifications.rules import Attempt, Delivery, Outcome, Recipient
-from coinpurse.outbox import Message
+from coinpurse.outbox import TYPES, Message
 
 MESSAGE = ", ".join(field.name for field in fields(Message))
 DELIVERY = ", ".join(field.name for field in fields(Delivery))
@@ -18,7 +18,7 @@ ATTEMPT = ", ".join(field.name for field in fields(Attempt))
 
 NEW = f"""
     SELECT {MESSAGE} FROM coinpurse.messages
-     WHERE fanned_out_at IS NULL ORDER BY id LIMIT %(limit)s FOR NO KEY UPDATE SKIP LOCKED
+     WHERE fanned_out_at IS NULL AND type = ANY (%(types)s) ORDER BY id LIMIT %(limit)s FOR NO KEY UPDATE SKIP LOCKED
 """
 FANNED_OUT = "UPDATE coinpurse.messages SET fanned_out_at = now() WHERE id = ANY (%(ids)s)"
 ADD = """
@@ -50,11 +50,11 @@ DELIVERED = """
            last_error = NULL
      WHERE id = %(id)s
 """
-# A late answer of an earlier attempt decides nothing.
+# A late answer of an earlier attempt decides nothing. The server's clock says when: a claim asks it too.
 NOT_DELIVERED = """
     UPDATE coinpurse.deliveries
-       SET state = CASE WHEN CAST(%(next_attempt_at)s AS timestamptz) IS NULL THEN 'dead' ELSE 'waiting' END,
-           next_attempt_at = %(next_attempt_at)s, last_status = %(status)s, last_error = %(error)s
+       SET state = CASE WHEN CAST(%(wait)s AS interval) IS NULL THEN 'dead' ELSE 'waiting' END,
+           next_attempt_at = clock_timestamp() + %(wait)s, last_status = %(status)s, last_error = %(error)s
      WHERE id = %(id)s AND state = 'waiting' AND attempts = %(attempts)s
 """
 WAKE = """
@@ -101,8 +101,11 @@ def find_recipient(work: UnitOfWork, message: Message) -> Recipient | None:
 
 
 def lock_new(work: UnitOfWork, *, limit: int) -> list[Message]:
-    """Return messages without deliveries yet, oldest first, that nobody else is at; held to the end of the work."""
-    return [_message(row) for row in work.rows(NEW, limit=limit)]
+    """Return messages without deliveries yet, oldest first, that nobody else is at; held to the end of the work.
+
+    What a newer release announces waits for its worker.
+    """
+    return [_message(row) for row in work.rows(NEW, types=list(TYPES), limit=limit)]
 
 
 def fanned_out(work: UnitOfWork, ids: Sequence[UUID]) -> None:
@@ -136,9 +139,9 @@ def note(
     outcome: Outcome,
     *,
     duration_ms: int,
-    next_attempt_at: datetime | None,
+    wait: timedelta | None,
 ) -> None:
-    """Keep how an attempt ended. next_attempt_at: None where there is to be none."""
+    """Keep how an attempt ended. wait: for the next one; None where there is to be none."""
     facts = {"id": delivery.id, "status": outcome.status}
     work.execute(
         NOTE_ATTEMPT, **facts, error=outcome.error, duration_ms=duration_ms, answer=outcome.answer
@@ -151,7 +154,7 @@ def note(
             **facts,
             error=outcome.error,
             attempts=delivery.attempts,
-            next_attempt_at=next_attempt_at,
+            wait=wait,
         )
 
 
