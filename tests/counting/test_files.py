@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -120,3 +121,75 @@ def test_a_file_in_pieces_is_left_out_and_the_others_are_counted(tmp_path: Path)
         (tmp_path / "histogram_1-new.db").touch()
 
         assert sums(tmp_path) == (5, 5, 1)
+
+
+ON_A_FULL_DISK = """
+import sys, pathlib
+from coinpurse.counting import Folder, counts, keep_in
+disk = pathlib.Path(sys.argv[1])
+if sys.argv[2] == "early":
+    keep_in(Folder(disk / "counts"))
+try:
+    with open(disk / "full", "wb", buffering=0) as file:
+        while True:
+            file.write(b"x" * 512)
+except OSError:
+    pass
+if sys.argv[2] == "late":
+    keep_in(Folder(disk / "counts"))
+for number in range(3000):
+    counts().requests["GET", f"/{number}", "200"].inc()
+try:
+    Folder(disk / "counts").gather()
+except OSError:
+    pass
+print(counts().requests["GET", "/2999", "200"]._value.get())
+"""
+
+
+@pytest.mark.parametrize("beginning", ["early", "late"])
+def test_a_full_disk_ends_no_process_that_counts(tmp_path: Path, beginning: str) -> None:
+    """Writing into the hole of a mapped file is a bus error then."""
+    if shutil.which("unshare") is None:
+        pytest.skip("unshare is not there to make a small disk with")
+    mount = f"mount -t tmpfs -o size=400k none {tmp_path}"
+    disk = ("unshare", "--map-root-user", "--mount", "sh", "-c")
+    if subprocess.run([*disk, mount], check=False, capture_output=True).returncode:
+        pytest.skip("this system lets nobody make a small disk")
+
+    done = subprocess.run(
+        [*disk, f'{mount} && "$0" -c "$1" {tmp_path} {beginning}', sys.executable, ON_A_FULL_DISK],
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+
+    assert (done.returncode, done.stdout.splitlines()[-1:]) == (0, ["1.0"]), done.stderr
+
+
+def test_a_folder_that_cannot_be_used_leaves_the_counts_in_memory(tmp_path: Path) -> None:
+    limited = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))\n"
+    program = limited + PROGRAM.replace(
+        "sys.stdin.read()", "print(counts().operations['usage']._value.get())"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(tmp_path), "3"],
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+
+    assert done.stdout.splitlines()[-1] == "3.0"
+    assert "metrics.not_shared" in done.stdout + done.stderr
+
+
+def test_a_plan_that_cannot_be_read_keeps_no_process_from_counting(tmp_path: Path) -> None:
+    with counting(tmp_path, 1):
+        pass
+    (tmp_path / "gathering.json").write_bytes(b"")
+
+    Folder(tmp_path).gather()
+
+    with counting(tmp_path, 2):
+        assert sums(tmp_path) == (3, 3, 2)

@@ -15,6 +15,7 @@ from prometheus_client import REGISTRY, CollectorRegistry, Counter, Histogram, M
 from prometheus_client.metrics import MetricWrapperBase
 
 from coinpurse.counting.files import DIRECTORY, Folder
+from coinpurse.counting.room import LenientFile
 
 Child = TypeVar("Child", bound=MetricWrapperBase)
 
@@ -171,6 +172,7 @@ def keep_in(folder: Folder) -> None:
     with _making:
         # What prometheus-client reads when it makes a value.
         os.environ[DIRECTORY] = str(folder.path)
+        values.MmapedDict = LenientFile  # type: ignore[attr-defined]
         values.ValueClass = values.MultiProcessValue(folder.identity)
         _folder = folder
         with folder.locked():
@@ -180,7 +182,12 @@ def keep_in(folder: Folder) -> None:
 def collect() -> Iterable[Metric]:
     """Return all counts: those of every process that shares the folder, or else those of this one."""
     if _folder is not None:
-        return _folder.collect()
+        try:
+            return _folder.collect()
+        except OSError as error:
+            # The sums of one process alone would look as if the others had begun anew.
+            log.warning("metrics.not_collected", folder=str(_folder.path), error=error.strerror)
+            return ()
     return [_without_birthdays(metric) for metric in counts().registry.collect()]
 
 

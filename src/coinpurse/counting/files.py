@@ -21,6 +21,8 @@ from prometheus_client import Metric
 from prometheus_client.mmap_dict import MmapedDict, mmap_key
 from prometheus_client.multiprocess import MultiProcessCollector
 
+from coinpurse.counting import room
+
 # prometheus-client's own variable; an operator may have set it.
 DIRECTORY = "PROMETHEUS_MULTIPROC_DIR"
 KINDS = ("counter", "histogram")
@@ -57,6 +59,8 @@ class Folder:
             # The system takes the lock away when the process ends, however it does.
             self._alive = os.open(self._mark(self._identity), os.O_RDWR | os.O_CREAT, 0o644)
             fcntl.flock(self._alive, fcntl.LOCK_EX)
+            for kind in KINDS:
+                room.make(self.path / f"{kind}_{self._identity}.db")
         os.register_at_fork(after_in_child=self._rename)
 
     def gather(self) -> None:
@@ -101,6 +105,7 @@ class Folder:
             renamed.append((draft.name, archive.name))
         plan = self.path / "gathering.draft"
         plan.write_text(json.dumps({"renamed": renamed, "deleted": deleted}), encoding="utf-8")
+        _write_through(plan)
         # From here on it happens, now or when the next process comes.
         plan.rename(self.path / "gathering.json")
         self._finish_gathering()
@@ -109,7 +114,13 @@ class Folder:
         decided = self.path / "gathering.json"
         if not decided.exists():
             return
-        plan = json.loads(decided.read_text(encoding="utf-8"))
+        try:
+            plan = json.loads(decided.read_text(encoding="utf-8"))
+        except ValueError:
+            # Another program's, or the disk's fault; without it each file still counts once.
+            log.warning("metrics.file_unreadable", file=decided.name)
+            decided.unlink()
+            return
         for draft, archive in plan["renamed"]:
             if (self.path / draft).exists():
                 (self.path / draft).rename(self.path / archive)
@@ -127,7 +138,10 @@ class Folder:
 
 def _has_ended(mark: Path) -> bool:
     """Whether the process that holds the mark has ended."""
-    found = os.open(mark, os.O_RDONLY)
+    try:
+        found = os.open(mark, os.O_RDONLY)
+    except PermissionError:
+        return False  # Another user's, whose next process sees to it.
     try:
         fcntl.flock(found, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -152,12 +166,26 @@ def _is_readable(path: Path) -> bool:
 
 
 def _write(path: Path, metrics: Iterable[Metric]) -> None:
-    kept: Any = MmapedDict(str(path))
+    """Write sums into a new file. Raises OSError, and leaves no file, where there is no room."""
+    room.make(path)
+    kept: Any = room.RoomyFile(str(path))  # type: ignore[no-untyped-call]
     try:
         for metric in metrics:
             for sample in metric.samples:
                 names, labels = list(sample.labels), list(sample.labels.values())
                 key = mmap_key(metric.name, sample.name, names, labels, metric.documentation)
                 kept.write_value(key, sample.value, 0.0)
+    except OSError:
+        path.unlink()
+        raise
     finally:
         kept.close()
+
+
+def _write_through(path: Path) -> None:
+    """Have a file on the disk before its name says that it is."""
+    written = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(written)
+    finally:
+        os.close(written)
