@@ -54,6 +54,22 @@ def test_a_statement_that_the_server_forgot_is_prepared_anew(database: Database)
         assert prepared(work) == 1
 
 
+def test_a_function_that_a_migration_changed_is_called_as_it_is_now(database: Database) -> None:
+    made = "CREATE FUNCTION public.told() RETURNS TABLE ({}) LANGUAGE sql AS 'SELECT {}'"
+    call = "SELECT * FROM public.told()"
+    with database.connection() as other:
+        other.execute(made.format("one int", "1"))
+    with database.single_statement() as work:
+        assert work.call(call, {}) == (1,)
+
+    with psycopg.connect(database.conninfo) as other:
+        other.execute("DROP FUNCTION public.told()")
+        other.execute(made.format("one int, two int", "1, 2"))
+
+    with database.single_statement() as work:
+        assert work.call(call, {}) == (1, 2)
+
+
 def test_nothing_is_prepared_on_a_connection_that_may_not(database: Database) -> None:
     """A pooler between us and the server may hand each statement to another process of it."""
     with database.single_statement() as work:

@@ -49,6 +49,8 @@ WRITERS = _Writers(
 PARAMETER = re.compile(r"%\((\w+)\)s")
 # The server does not know the statement any more.
 FORGOTTEN = b"26000"
+# It does, but what it calls gives other columns now: a migration came meanwhile.
+OUTDATED = b"RevalidateCachedQuery"
 # How values are read whose type psycopg does not know.
 UNKNOWN_TYPE = 0
 
@@ -81,7 +83,7 @@ class DirectCalls:
         statement = self._statements.get(sql) or self._prepare(sql)
         written = [WRITERS[type(value := values[name])](value) for name in statement.parameters]
         result = self._run(statement, written)
-        if result.status == FATAL_ERROR and _sqlstate(result) == FORGOTTEN:
+        if result.status == FATAL_ERROR and _is_unusable(result):
             # It has done nothing yet.
             statement = self._prepare(sql)
             result = self._run(statement, written)
@@ -143,3 +145,11 @@ class DirectCalls:
 
 def _sqlstate(result: PGresult) -> bytes | None:
     return result.error_field(pq.DiagnosticField.SQLSTATE)
+
+
+def _is_unusable(result: PGresult) -> bool:
+    """Whether the statement must be prepared anew, and has not been run."""
+    return (
+        _sqlstate(result) == FORGOTTEN
+        or result.error_field(pq.DiagnosticField.SOURCE_FUNCTION) == OUTDATED
+    )
