@@ -9,7 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pytest
 import requests
@@ -31,7 +31,9 @@ def run(sandbox: Sandbox, origin: str, tmp_path: Path) -> Run:
     """Runs `coinpurse webhook` with a key and an origin, and nothing else."""
     known = {name: value for name, value in os.environ.items() if "STRIPE" not in name}
 
-    def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    def run(
+        *arguments: str, stdout: int | IO[str] = subprocess.PIPE, **environment: str
+    ) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [sys.executable, "-m", "coinpurse", "webhook", *arguments],
             env={
@@ -42,7 +44,8 @@ def run(sandbox: Sandbox, origin: str, tmp_path: Path) -> Run:
                 **environment,
             },
             cwd=tmp_path,
-            capture_output=True,
+            stdout=stdout,
+            stderr=subprocess.PIPE,
             text=True,
             timeout=60,
             check=False,
@@ -189,3 +192,14 @@ def test_removing_asks_first(run: Run, sandbox: Sandbox, origin: str) -> None:
     assert run("remove", made["id"], "--yes").returncode == 0
     assert endpoints(sandbox, origin) == []
     assert run("remove", made["id"], "--yes").returncode == 2
+
+
+def test_the_secret_is_kept_before_a_word_is_said(
+    run: Run, sandbox: Sandbox, origin: str, tmp_path: Path
+) -> None:
+    """Stripe never shows it again, and whoever reads our words may have gone."""
+    with Path("/dev/full").open("w") as nowhere:
+        run("setup", "--write-env", ".env", stdout=nowhere)
+
+    assert len(endpoints(sandbox, origin)) == 1
+    assert "STRIPE_WEBHOOK_SECRET=whsec_" in (tmp_path / ".env").read_text()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,6 +20,10 @@ from coinpurse.stripe_gateway import SetUp
 FOUND_SOMETHING = 1
 DONE = {"create": "Registered", "update": "Changed", "delete": "Removed"}
 PLANNED = {"create": "Would register", "update": "Would change", "delete": "Would remove"}
+FILE_IS_SECOND = (
+    "But STRIPE_WEBHOOK_SECRET is also set in the environment, which comes before the file:"
+    " change it there."
+)
 
 at_url = click.option(
     "--url",
@@ -173,10 +178,11 @@ def _carry_out(
         registration.require_writable(write_env)
     for step in steps:
         changed = registration.carry_out(stripe, [step])
+        # Before a word is said, which may fail: whoever listened may have gone.
+        kept = [_keep(each.secret, write_env) for each in changed if each.secret is not None]
         click.echo(_sentence(DONE[step.act], step, changed[0].id if changed else step.endpoint_id))
-        for endpoint in changed:
-            if endpoint.secret is not None:
-                _keep(endpoint.secret, write_env)
+        for said, err in itertools.chain(*kept):
+            click.echo(said, err=err)
 
 
 def _sentence(said: str, step: Step, endpoint_id: str | None) -> str:
@@ -184,25 +190,23 @@ def _sentence(said: str, step: Step, endpoint_id: str | None) -> str:
     return f"{said}{name} for {step.url}: {'; '.join(step.reasons)}."
 
 
-def _keep(secret: str, path: Path | None) -> None:
-    """Write the secret into the file, or show it. Where writing fails it is shown: nobody can show it again."""
+def _keep(secret: str, path: Path | None) -> list[tuple[str, bool]]:
+    """Write the secret into the file, and return what is to be said, each with whether as an error.
+
+    Where there is no file, or writing fails, it is said: nobody can show it again.
+    """
+    shown = (f"STRIPE_WEBHOOK_SECRET={secret}", False)
     if path is None:
-        click.echo(f"STRIPE_WEBHOOK_SECRET={secret}")
-        click.echo("Keep it now: Stripe shows it only this once.", err=True)
-        return
+        return [shown, ("Keep it now: Stripe shows it only this once.", True)]
     try:
         count = registration.prepend_secret(path, secret)
     except ConfigurationError as error:
-        click.echo(f"STRIPE_WEBHOOK_SECRET={secret}")
-        click.echo(f"{error} Keep the secret now: Stripe shows it only this once.", err=True)
-        return
+        return [shown, (f"{error} Keep the secret now: Stripe shows it only this once.", True)]
     also = f", before {count - 1} older" if count > 1 else ""
-    click.echo(f"Its secret is in {path}{also}. Restart the server and the worker.")
+    said = [(f"Its secret is in {path}{also}. Restart the server and the worker.", False)]
     if os.environ.get("STRIPE_WEBHOOK_SECRET"):
-        click.echo(
-            "But STRIPE_WEBHOOK_SECRET is also set in the environment, which comes before the file: change it there.",
-            err=True,
-        )
+        said.append((FILE_IS_SECOND, True))
+    return said
 
 
 def _require_new_secret(settings: Settings, stripe: SetUp, url: str) -> None:
