@@ -13,7 +13,9 @@ import pytest
 from coinpurse import ledger
 from coinpurse.back_office import BackOffice, DayFigures, Revenue
 from coinpurse.back_office.figures import count, read_overview
+from coinpurse.back_office.store.figures import MARGIN_SECONDS
 from coinpurse.db import Database, UnitOfWork
+from coinpurse.db.engine import LOCK_SECONDS
 from coinpurse.ledger import NewGrant
 from coinpurse.money import Money
 
@@ -193,3 +195,8 @@ def test_what_waits_for_a_person_is_told(office: BackOffice, database: Database)
 @pytest.mark.parametrize(("started", "paid", "share"), [(0, 1, None), (4, 1, 0.25), (1, 3, 1.0)])
 def test_conversion_is_a_share(started: int, paid: int, share: float | None) -> None:
     assert DayFigures(TODAY, checkouts_started=started, checkouts_paid=paid).conversion == share
+
+
+def test_a_checkout_that_waited_for_a_lock_is_counted() -> None:
+    """Its row bears the time before the wait."""
+    assert MARGIN_SECONDS > LOCK_SECONDS
