@@ -5,6 +5,8 @@ from __future__ import annotations
 import secrets
 import socket
 import struct
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -241,3 +243,37 @@ def test_identifiers_are_of_version_7_and_in_the_order_of_time() -> None:
     assert len(set(made)) == len(made)
     moments = [one.int >> 80 for one in made]
     assert moments == sorted(moments)
+
+
+FORKING = """
+import os, sys
+from coinpurse.db import Database
+
+def mine(database):
+    with database.single_statement() as work:
+        return work.call("SELECT pg_backend_pid() AS pid, pg_sleep(0.1)", {}).pid
+
+database = Database(sys.argv[1])
+first = mine(database)
+if os.fork() == 0:
+    print(mine(database), flush=True)
+    os._exit(0)
+assert mine(database) == first
+os.wait()
+assert mine(database) == first
+print(first)
+"""
+
+
+def test_a_forked_process_has_connections_of_its_own(database_url: str) -> None:
+    """Servers that load the app before they fork would have their processes read each other's answers."""
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", FORKING, database_url],
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert len(set(done.stdout.split())) == 2

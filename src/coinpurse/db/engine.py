@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from types import TracebackType
 from typing import Any
 from urllib.parse import quote, urlencode
+from weakref import WeakSet
 
 import psycopg
 from psycopg_pool import ConnectionPool
@@ -36,6 +38,10 @@ DEFAULTS = {
     "tcp_user_timeout": "25000",
 }
 
+_of_this_process: WeakSet[Database] = WeakSet()
+# Never closed here: the server would be told that the parent has done with them.
+_of_the_parent: list[Front] = []
+
 
 class Database:
     """A pool of connections, opened at the first use.
@@ -48,6 +54,11 @@ class Database:
         facts = {**DEFAULTS, **psycopg.conninfo.conninfo_to_dict(conninfo)}
         # An address, as it was given: hosts hand it on to SQLAlchemy.
         self.conninfo = f"postgresql:///?{urlencode(facts, quote_via=quote)}"
+        self._threads = threads
+        self._make_pool()
+        _of_this_process.add(self)
+
+    def _make_pool(self) -> None:
         self._opening = threading.Lock()
         # Twice the threads: a request may need a second connection while it holds one.
         self._pool: ConnectionPool[PooledConnection] = ConnectionPool(
@@ -55,7 +66,7 @@ class Database:
             connection_class=PooledConnection,
             kwargs={"application_name": "coinpurse"},
             min_size=0,
-            max_size=2 * threads,
+            max_size=2 * self._threads,
             max_idle=300,
             timeout=TRY_SECONDS,
             reconnect_timeout=TRY_SECONDS,
@@ -64,6 +75,11 @@ class Database:
             name="coinpurse",
         )
         self._front = Front(self._pool)
+
+    def begin_anew(self) -> None:
+        """Leave all connections to the process that this one was forked from, as servers that load an app first do."""
+        _of_the_parent.append(self._front)
+        self._make_pool()
 
     @classmethod
     def from_settings(cls, settings: Settings) -> Database:
@@ -220,3 +236,11 @@ def conninfo_of(settings: Settings) -> str:
             " and percent-encode special characters of the password."
         ) from None
     return conninfo
+
+
+def _part_from_the_parent() -> None:
+    for database in tuple(_of_this_process):
+        database.begin_anew()
+
+
+os.register_at_fork(after_in_child=_part_from_the_parent)

@@ -51,7 +51,8 @@ class HostTallies:
         """Take over what a joined work counted."""
         with self._lock:
             self._new.extend(tallies)
-            if self._thread is None:
+            # A process that was forked has the object and not the thread.
+            if self._thread is None or not self._thread.is_alive():
                 self._thread = threading.Thread(
                     target=self._run, name="coinpurse-tallies", daemon=True
                 )
