@@ -218,7 +218,7 @@ class LastOwner(DomainError):
 
 
 class SecondPersonNeeded(DomainError):
-    """Who asked for an adjustment must not decide it. Facts: `adjustment_id`."""
+    """Who asked for an adjustment, or whose wallet it is, must not decide it. Facts: `adjustment_id`."""
 
     code = "second_person_needed"
 

@@ -189,8 +189,23 @@ def test_nobody_else_can_take_the_key_of_an_adjustment(office: BackOffice) -> No
 def test_a_preview_tells_and_does_nothing(office: BackOffice, database: Database) -> None:
     ask(office, 100)
 
-    preview = office.preview_adjustment("ada", -40)
+    preview = office.preview_adjustment("ada", -40, actor="sue")
 
     assert (preview.balance, preview.balance_after, preview.needs_approval) == (100, 60, False)
-    assert office.preview_adjustment("ada", 1001).needs_approval
+    assert office.preview_adjustment("ada", 1001, actor="sue").needs_approval
     assert balance(database) == 100
+
+
+def test_nobody_corrects_or_decides_about_their_own_wallet_alone(
+    office: BackOffice, database: Database
+) -> None:
+    assert office.preview_adjustment("sue", 5, actor="sue").needs_approval
+    own = ask(office, 5, user_id="sue", actor="sue")
+    gift = ask(office, 5000, user_id="finn", actor="sue")
+    assert (own.state, gift.state) == ("waiting", "waiting")
+
+    for made, actor in ((own, "sue"), (gift, "sue"), (gift, "finn")):
+        with pytest.raises(SecondPersonNeeded):
+            office.decide_adjustment(made.id, "approve", actor=actor)
+    assert (balance(database, "sue"), balance(database, "finn")) == (0, 0)
+    assert office.decide_adjustment(gift.id, "approve", actor="olga").state == "applied"

@@ -34,7 +34,7 @@ class Adjustments:
         self._spend_order = spend_order
         self._approval_above = approval_above
 
-    def preview(self, user_id: str, coins: int) -> AdjustmentPreview:
+    def preview(self, user_id: str, coins: int, *, actor: str) -> AdjustmentPreview:
         """Tell what an adjustment would do, and do nothing. Raises InvalidRequest and NotFound as a request does."""
         require_key(user_id, field="user_id")
         _require_signed_coins(coins)
@@ -48,12 +48,12 @@ class Adjustments:
             balance=wallet.balance,
             available=wallet.available,
             balance_after=wallet.balance + coins,
-            needs_approval=abs(coins) > self._approval_above,
+            needs_approval=self._needs_approval(user_id, coins, actor),
             is_new=is_new,
         )
 
     def request(self, user_id: str, coins: int, *, reason: str, actor: str, key: str) -> Adjustment:
-        """Ask for a correction; up to `approval_above` coins it is applied at once.
+        """Ask for a correction; up to `approval_above` coins it is applied at once, but for one's own wallet.
 
         coins: signed. key: a repeat with the same content returns the first request with created=False.
         Raises InvalidRequest, IdempotencyConflict, NotFound where coins are to be taken of a wallet that is not there,
@@ -75,7 +75,7 @@ class Adjustments:
             if made is None:
                 return _require_same(store.find_by_key(work, key), key, user_id, coins, actor)
             _require_wallet(work, user_id, coins)
-            if abs(coins) <= self._approval_above:
+            if not self._needs_approval(user_id, coins, actor):
                 row = self._apply(work, made)
                 made = store.decided(
                     work, made.id, state="applied", transaction_id=row.id, created=True
@@ -87,17 +87,18 @@ class Adjustments:
     def decide(self, id_: UUID, decision: AdjustmentDecision, *, actor: str) -> Adjustment:
         """Apply what was asked for, or refuse it. Of two who decide at once, one does.
 
-        A repeat by the same person changes nothing. Raises NotFound, SecondPersonNeeded for whoever asked for it,
-        AlreadyDecided, and what `ledger.adjust` raises: it then still waits.
+        A repeat by the same person changes nothing. Raises NotFound, SecondPersonNeeded for whoever asked for it and
+        for whose wallet it is, AlreadyDecided, and what `ledger.adjust` raises: it then still waits.
         """
         require_key(actor, field="actor")
         if decision not in ("approve", "refuse"):
             raise InvalidRequest("decision", "must be approve or refuse")
         with self._database.unit_of_work() as work:
             found = self._lock(work, id_)
-            if found.requested_by == actor:
+            if not found.may_be_decided_by(actor):
                 raise SecondPersonNeeded(
-                    "Somebody other than who asked for it must decide.", adjustment_id=str(id_)
+                    "Somebody other than who asked for it, or gets it, must decide.",
+                    adjustment_id=str(id_),
                 )
             wanted = "applied" if decision == "approve" else "refused"
             if found.state == wanted and found.decided_by == actor:
@@ -133,6 +134,9 @@ class Adjustments:
         """Return a request."""
         with self._database.unit_of_work() as work:
             return store.find(work, id_)
+
+    def _needs_approval(self, user_id: str, coins: int, actor: str) -> bool:
+        return abs(coins) > self._approval_above or user_id == actor
 
     def _lock(self, work: UnitOfWork, id_: UUID) -> Adjustment:
         found = store.lock(work, id_)

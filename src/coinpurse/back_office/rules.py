@@ -116,6 +116,10 @@ class Adjustment:
     created_at: datetime
     created: bool = False
 
+    def may_be_decided_by(self, user_id: str) -> bool:
+        """Whether somebody is a second person: neither who asked for it nor whose wallet it is."""
+        return user_id not in (self.requested_by, self.user_id)
+
 
 @dataclass(frozen=True, slots=True)
 class AdjustmentPreview:

@@ -195,9 +195,9 @@ class BackOffice:
         with self._database.unit_of_work() as work:
             return timeline_of(work, payment)
 
-    def preview_adjustment(self, user_id: str, coins: int) -> AdjustmentPreview:
-        """Tell what an adjustment would do, and do nothing."""
-        return self._adjustments.preview(user_id, coins)
+    def preview_adjustment(self, user_id: str, coins: int, *, actor: str) -> AdjustmentPreview:
+        """Tell what an adjustment that somebody asks for would do, and do nothing."""
+        return self._adjustments.preview(user_id, coins, actor=actor)
 
     def request_adjustment(
         self, user_id: str, coins: int, *, reason: str, actor: str, key: str
