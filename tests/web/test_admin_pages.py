@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from concurrent.futures import ThreadPoolExecutor
 from html import unescape
 from uuid import uuid4
 
@@ -285,3 +286,43 @@ def test_money_that_nobody_could_have_been_charged_is_shown_all_the_same(app: Fl
         assert frame.amount(-1999, "usd") == "−$19.99"
         assert frame.amount(1999, "xau") == "1,999 XAU (minor units)"
         assert frame.amount(10**13, "usd") == "10,000,000,000,000 USD (minor units)"
+
+
+def test_a_double_click_of_two_people_refunds_once_and_is_kept_once(
+    app: Flask, sandbox: Sandbox, ada: Browser
+) -> None:
+    payment = bought(app, ada, sandbox)
+    path = f"/admin/payments/{payment.id}/refund"
+    people = [staff(app, Browser(app).register(f"f{n}@example.com"), "finance") for n in (1, 2)]
+    pages = [send(each, path, part="some", amount="60", reason="Late").text for each in people]
+
+    with ThreadPoolExecutor(6) as pool:
+        clicks = [
+            pool.submit(confirmed, who, path, html)
+            for who, html in zip(people, pages, strict=True)
+            for _ in range(3)
+        ]
+        statuses = {click.result().status_code for click in clicks}
+
+    # Those who come too late are told so, or are shown what their own first click did.
+    assert statuses <= {303, 422, 200}
+    refunded = purse_of(app).find_payment(str(payment.id))
+    assert refunded is not None
+    assert refunded.refunded_minor == 6000
+    audit = purse_of(app).back_office.audit_about("payment", str(payment.id))
+    assert [each.action for each in audit] == ["payment.refund"]
+
+
+def test_a_reason_that_is_too_long_is_refused_before_it_is_confirmed(
+    app: Flask, ada: Browser, sandbox: Sandbox
+) -> None:
+    payment = bought(app, ada, sandbox)
+    staff(app, ada, "finance")
+    path = f"/admin/payments/{payment.id}/refund"
+
+    # A browser counts the end of a line as one character, and sends two.
+    lines = "\r\n".join("x" * 500)
+    assert send(ada, path, part="all", reason=lines).status_code == 200
+    for reason in ("x" * 1001, "\x00"):
+        refused = send(ada, path, part="all", reason=reason)
+        assert 'data-testid="reason-error"' in refused.text

@@ -6,6 +6,7 @@ again where it was not.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from uuid import UUID
 
 import structlog
@@ -76,11 +77,13 @@ class Refunds:
         key: str | None = None,
         actor: str | None = None,
         intent_id: str | None = None,
+        note: Callable[[UnitOfWork, RefundRequest], object] | None = None,
     ) -> RefundRequest:
         """Give back all that is left of a payment, or part of it, and take the coins that go with it.
 
         amount_minor: in minor units of the payment's currency. key: the same key and content give the same refund.
         intent_id: another payment intent than the one that was credited, where an order was paid twice.
+        note: called in the transaction that writes the request, before Stripe is asked; not by a repeat.
         The answer's state is `requested` where Stripe could not be asked; the worker goes on with it.
         Raises NotFound, NotRefundable, PaymentDisputed, RefundTooLarge, IdempotencyConflict and GatewayError.
         """
@@ -98,9 +101,14 @@ class Refunds:
             # Before the row is written: an intent that cannot be asked for has made nothing yet.
             intent = self._gateway.get_payment_intent(wanted)
             with self._database.unit_of_work() as work:
-                known = self._write(
-                    work, payment.id, intent, amount_minor, reason=reason, key=key, actor=actor
-                )
+                known = store.find_request(work, lock_payment(work, payment.id).id, key)
+                # A twin may have written it while we asked.
+                if known is None:
+                    known = self._write(
+                        work, payment.id, intent, amount_minor, reason=reason, key=key, actor=actor
+                    )
+                    if note is not None:
+                        note(work, known)
         _require_same(known, amount_minor, reason)
         return self._send(known.id)
 
@@ -147,9 +155,6 @@ class Refunds:
         actor: str | None,
     ) -> RefundRequest:
         payment = lock_payment(work, payment_id)
-        # A twin may have written it while we asked.
-        if (twin := store.find_request(work, payment.id, key)) is not None:
-            return twin
         if intent.status != "succeeded":
             raise NotRefundable(str(payment.id), "nothing was paid")
         if amount_minor is not None and intent.currency != payment.price.currency:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Literal
 from uuid import UUID
 
-from coinpurse.db import Database
+from coinpurse.db import Database, UnitOfWork
 from coinpurse.errors import NotInReview
 from coinpurse.ledger import SpendOrder
 from coinpurse.ledger.rules import require_reason
@@ -42,9 +43,18 @@ class Reviews:
         self._refunds = refunds
         self._spend_order = spend_order
 
-    def resolve(self, payment_id: UUID, decision: Decision, *, reason: str, actor: str) -> Payment:
+    def resolve(
+        self,
+        payment_id: UUID,
+        decision: Decision,
+        *,
+        reason: str,
+        actor: str,
+        note: Callable[[UnitOfWork, Payment], object] | None = None,
+    ) -> Payment:
         """Settle a payment in review. Safe to repeat.
 
+        note: called in the transaction that settles it, before Stripe is asked.
         A refund that Stripe has not answered yet leaves the review open, and closes it once it is made.
         Raises NotFound, NotInReview for a decision that does not fit, and what a refund raises.
         """
@@ -58,6 +68,8 @@ class Reviews:
                     "A refund of this payment is under way; see what becomes of it first.",
                     payment_id=str(payment.id),
                 )
+            if note is not None:
+                note(work, payment)
             if decision == "credit":
                 _, payment = credit(work, replace(payment, status="completed"), self._spend_order)
                 payment = self._after_sales.settle(work, payment)

@@ -18,14 +18,14 @@ from coinpurse.back_office import (
     Row,
 )
 from coinpurse.errors import DomainError, NotFound
-from coinpurse.ledger.rules import MAXIMUM_COINS, MAXIMUM_DESCRIPTION
+from coinpurse.ledger.rules import MAXIMUM_COINS
 from coinpurse.web import formatting, forms
 from coinpurse.web.access import current_purse
 from coinpurse.web.admin import frame, words
 from coinpurse.web.admin.lists import Cell, ListPage
 from coinpurse.web.admin.people import SENT_BEFORE, Named, has_accounts, read_named
 from coinpurse.web.admin.staff import current_may, name_of
-from coinpurse.web.admin.views import expose, go_to, link_to, member_id, read_text
+from coinpurse.web.admin.views import expose, go_to, is_reason, link_to, member_id, read_text
 from coinpurse.web.admin.words import refusal_sentence, words_of
 from coinpurse.web.language import gettext
 from coinpurse.web.language import lazy_gettext as _
@@ -96,7 +96,7 @@ class Adjustments(ListPage):
             return self._ask(wish)
         office = current_purse().back_office
         try:
-            preview = office.preview_adjustment(wish.named.user_id, wish.coins)
+            preview = office.preview_adjustment(wish.named.user_id, wish.coins, actor=member_id())
             if not forms.field("confirmed"):
                 return self._confirm(wish, preview)
             nonce = forms.read_nonce()
@@ -205,7 +205,7 @@ class Adjustments(ListPage):
             adjustment=adjustment,
             words=words_of(words.ADJUSTMENT_STATES, adjustment.state),
             effect=_effect_now(adjustment) if waits else None,
-            decides=waits and not mine and current_may(DECIDE),
+            decides=waits and adjustment.may_be_decided_by(member_id()) and current_may(DECIDE),
             own=waits and mine,
             decisions=_decisions(mine=mine),
             problem=problem,
@@ -238,7 +238,7 @@ def _read_wish() -> Wish:
         problems["way"] = _("Choose one of these.")
     if not 1 <= coins <= MAXIMUM_COINS:
         problems["coins"] = _("Write a whole number of coins, 1 or more.")
-    if not reason or len(reason) > MAXIMUM_DESCRIPTION:
+    if not is_reason(reason):
         problems["reason"] = _("Say why, in a few words.")
     signed = -coins if way == "take" else coins
     return Wish(read_named(), way, typed, reason, signed, problems)
@@ -260,6 +260,10 @@ def _effect(preview: AdjustmentPreview) -> str:
 def _effect_now(adjustment: Adjustment) -> str | None:
     try:
         office = current_purse().back_office
-        return _effect(office.preview_adjustment(adjustment.user_id, adjustment.coins))
+        return _effect(
+            office.preview_adjustment(
+                adjustment.user_id, adjustment.coins, actor=adjustment.requested_by
+            )
+        )
     except NotFound:
         return None

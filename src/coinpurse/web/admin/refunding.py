@@ -10,7 +10,8 @@ from babel.numbers import NumberFormatError, parse_decimal
 from flask import Response
 from werkzeug.wrappers import Response as AnyResponse
 
-from coinpurse.back_office import Action
+from coinpurse.back_office import Action, record
+from coinpurse.db import UnitOfWork
 from coinpurse.errors import DomainError, InvalidRequest, NotFound
 from coinpurse.money import Money
 from coinpurse.purchases import Payment
@@ -18,7 +19,7 @@ from coinpurse.refunds import REASONS, RefundPreview, RefundRequest, history_of
 from coinpurse.web import formatting, forms, language
 from coinpurse.web.access import current_purse
 from coinpurse.web.admin import frame
-from coinpurse.web.admin.views import Page, expose, go_to, link_to, member_id, read_text
+from coinpurse.web.admin.views import Page, expose, go_to, is_reason, link_to, member_id, read_text
 from coinpurse.web.admin.words import REFUND_REASONS, Words, refusal_sentence
 from coinpurse.web.language import gettext, ngettext
 from coinpurse.web.language import lazy_gettext as _
@@ -65,7 +66,7 @@ class Refunding(Page):
                 else refusal_sentence(error)
             )
             return self._ask_how_much(payment, wish, {"amount": words})
-        if not wish.note:
+        if not is_reason(wish.note):
             return self._ask_how_much(payment, wish, {"reason": _("Say why, in a few words.")})
         return self._confirm(payment, preview, wish)
 
@@ -124,21 +125,13 @@ class Refunding(Page):
             preview = current_purse().preview_refund(payment.id, amount_minor)
             if _fingerprint(preview) != forms.field("shown"):
                 return self._confirm(payment, preview, wish, changed=True)
-            current_purse().back_office.record(
+            done = current_purse().services.refunds.request(
+                payment.id,
+                amount_minor=amount_minor,
+                reason=wish.reason or None,
+                key=key,
                 actor=member_id(),
-                action="payment.refund",
-                subject_kind="payment",
-                subject_id=str(payment.id),
-                reason=wish.note,
-                facts={
-                    "amount_minor": preview.amount_minor,
-                    "currency": preview.currency,
-                    "coins": preview.coins,
-                    "owed": preview.owed,
-                },
-            )
-            done = current_purse().refund(
-                payment.id, amount_minor, reason=wish.reason or None, key=key, actor=member_id()
+                note=lambda work, _made: _record(work, payment, preview, wish),
             )
         return go_to(link_to("payments", "show", payment_id=payment.id), _result(done))
 
@@ -217,6 +210,23 @@ def _whole_number(text: str) -> int:
 
 def _fingerprint(preview: RefundPreview) -> str:
     return f"{preview.amount_minor}.{preview.taken}.{preview.owed}.{preview.forgiven}"
+
+
+def _record(work: UnitOfWork, payment: Payment, preview: RefundPreview, wish: Wish) -> None:
+    record(
+        work,
+        actor=member_id(),
+        action="payment.refund",
+        subject_kind="payment",
+        subject_id=str(payment.id),
+        reason=wish.note,
+        facts={
+            "amount_minor": preview.amount_minor,
+            "currency": preview.currency,
+            "coins": preview.coins,
+            "owed": preview.owed,
+        },
+    )
 
 
 def _find_request(payment: Payment, key: str) -> RefundRequest | None:

@@ -7,14 +7,15 @@ from uuid import UUID
 from flask import Response
 from werkzeug.wrappers import Response as AnyResponse
 
-from coinpurse.back_office import Action
+from coinpurse.back_office import Action, record
+from coinpurse.db import UnitOfWork
 from coinpurse.purchases import Payment
 from coinpurse.refunds import Decision, decisions_for
 from coinpurse.web import formatting, forms
 from coinpurse.web.access import current_purse
 from coinpurse.web.admin.refunding import get_payment
 from coinpurse.web.admin.staff import name_of
-from coinpurse.web.admin.views import Page, expose, go_to, link_to, member_id, read_text
+from coinpurse.web.admin.views import Page, expose, go_to, is_reason, link_to, member_id, read_text
 from coinpurse.web.admin.words import DECISIONS, Words
 from coinpurse.web.language import gettext
 from coinpurse.web.language import lazy_gettext as _
@@ -43,7 +44,7 @@ class Reviewing(Page):
         decision, reason = _read_decision(payment), read_text()
         if decision is None:
             return self._ask(payment, reason, {"decision": _("Choose one of these.")})
-        if not reason:
+        if not is_reason(reason):
             return self._ask(payment, reason, {"reason": _("Say why, in a few words.")}, decision)
         if forms.field("confirmed"):
             return self._carry_out(payment, decision, reason)
@@ -79,16 +80,19 @@ class Reviewing(Page):
         )
 
     def _carry_out(self, payment: Payment, decision: Decision, reason: str) -> AnyResponse:
-        current_purse().back_office.record(
-            actor=member_id(),
-            action="payment.review",
-            subject_kind="payment",
-            subject_id=str(payment.id),
-            reason=reason,
-            facts={"decision": decision},
-        )
-        after = current_purse().resolve_review(
-            payment.id, decision, reason=reason, actor=member_id()
+        def note(work: UnitOfWork, _settling: Payment) -> None:
+            record(
+                work,
+                actor=member_id(),
+                action="payment.review",
+                subject_kind="payment",
+                subject_id=str(payment.id),
+                reason=reason,
+                facts={"decision": decision},
+            )
+
+        after = current_purse().services.reviews.resolve(
+            payment.id, decision, reason=reason, actor=member_id(), note=note
         )
         words = (
             Words(_("Stripe has not answered yet. The review closes once it has."), "wait", "clock")

@@ -18,6 +18,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from coinpurse.back_office import Action, may
 from coinpurse.errors import DomainError, GatewayError
+from coinpurse.ledger.rules import MAXIMUM_DESCRIPTION
 from coinpurse.web import forms
 from coinpurse.web.access import current_user_id, limit_body
 from coinpurse.web.admin import frame
@@ -174,8 +175,13 @@ def member_id() -> str:
 
 
 def read_text(name: str = "reason") -> str:
-    """A form's text, without the white space around it."""
-    return forms.field(name).strip()
+    """A form's text, without the white space around it, and with ends of lines as they were counted in the browser."""
+    return forms.field(name).replace("\r\n", "\n").strip()
+
+
+def is_reason(text: str) -> bool:
+    """Whether it says why, at a length that is kept."""
+    return 0 < len(text) <= MAXIMUM_DESCRIPTION and "\x00" not in text
 
 
 def address_values() -> Mapping[str, str]:

@@ -20,7 +20,7 @@ from coinpurse.web.access import current_purse
 from coinpurse.web.admin import frame
 from coinpurse.web.admin.lists import ListPage
 from coinpurse.web.admin.staff import name_of
-from coinpurse.web.admin.views import expose, go_to, link_to, member_id, read_text
+from coinpurse.web.admin.views import expose, go_to, is_reason, link_to, member_id, read_text
 from coinpurse.web.admin.words import BLOCKED, PAYMENT_STATUSES, Words, words_of
 from coinpurse.web.language import gettext
 from coinpurse.web.language import lazy_gettext as _
@@ -136,7 +136,7 @@ class Wallets(ListPage):
         wallet = current_purse().wallet(user_id)
         if not wallet.blocked:
             return _is_free(user_id)
-        if not reason:
+        if not is_reason(reason):
             return self._ask(wallet, _("Say why, in a few words."))
         with current_purse().database.unit_of_work() as work:
             record(
