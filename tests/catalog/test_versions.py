@@ -148,6 +148,13 @@ def test_a_version_that_was_written_by_hand_and_cannot_be_read_leaves_the_old_on
     assert skus(catalogs) == ["chest"]
     assert catalogs.problem is not None
     assert "pack 1 (pouch): coins must be a whole number" in catalogs.problem
+    # A process that has just started knows no less, and both can put another in its place.
+    fresh = opened()
+    assert skus(fresh) == ["chest"]
+    assert fresh.problem == catalogs.problem
+    put(fresh, database, replace(CHEST, sku="mended"), based_on=fresh.current().version)
+    assert skus(fresh) == skus(catalogs) == ["mended"]
+    assert fresh.problem is catalogs.problem is None
 
 
 def test_versions_are_never_changed(opened: Opener, database: Database, database_url: str) -> None:

@@ -10,6 +10,7 @@ import threading
 import time
 import tomllib
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from decimal import Decimal, InvalidOperation
 from importlib.resources import files
@@ -221,11 +222,22 @@ class Catalogs:
             self._held = catalog_of(version)
             self._version_problem = None
         except ConfigurationError as error:
-            # Written by hand, or by a newer release: what was in force stays so.
+            # Written by hand, or by a newer release: what was in force stays so, until somebody replaces the row.
             self._version_problem = str(error)
             log.warning("catalog.version_refused", version=version_id, problem=str(error))
-            if self._held is None:
-                raise
+            stays = self._held or self._in_force_before(version_id)
+            self._held = replace(stays, version=version_id)
+
+    def _in_force_before(self, version_id: int) -> Catalog:
+        """Return what a process that was there then would still hold."""
+        with self._database().single_statement() as work:
+            earlier = store.versions(work, limit=version_id, before=version_id)
+        for version in earlier:
+            if version.source == "file":
+                break
+            with suppress(ConfigurationError):
+                return catalog_of(version)
+        return self._file.catalog
 
 
 def catalog_of(version: Version) -> Catalog:

@@ -13,7 +13,10 @@ from coinpurse.db import UnitOfWork
 
 LATEST = "SELECT id, source FROM coinpurse.catalog_versions ORDER BY id DESC LIMIT 1"
 BY_ID = "SELECT * FROM coinpurse.catalog_versions WHERE id = %(id)s"
-VERSIONS = "SELECT * FROM coinpurse.catalog_versions ORDER BY id DESC LIMIT %(limit)s"
+VERSIONS = """
+    SELECT * FROM coinpurse.catalog_versions
+     WHERE id < coalesce(CAST(%(before)s AS bigint), id + 1) ORDER BY id DESC LIMIT %(limit)s
+"""
 LOCK = "LOCK TABLE coinpurse.catalog_versions IN SHARE ROW EXCLUSIVE MODE"
 INSERT = """
     INSERT INTO coinpurse.catalog_versions (source, packs, note, actor)
@@ -58,9 +61,9 @@ def get_version(work: UnitOfWork, version_id: int) -> Version | None:
     return row and Version(**row._asdict())
 
 
-def versions(work: UnitOfWork, *, limit: int) -> list[Version]:
-    """Return the history, newest first."""
-    return [Version(**row._asdict()) for row in work.rows(VERSIONS, limit=limit)]
+def versions(work: UnitOfWork, *, limit: int, before: int | None = None) -> list[Version]:
+    """Return the history, newest first. before: only what is older than this version."""
+    return [Version(**row._asdict()) for row in work.rows(VERSIONS, limit=limit, before=before)]
 
 
 def lock(work: UnitOfWork) -> None:
