@@ -326,3 +326,23 @@ def test_a_reason_that_is_too_long_is_refused_before_it_is_confirmed(
     for reason in ("x" * 1001, "\x00"):
         refused = send(ada, path, part="all", reason=reason)
         assert 'data-testid="reason-error"' in refused.text
+
+
+def test_a_wallet_freed_by_two_clicks_at_once_is_kept_once(app: Flask, ada: Browser) -> None:
+    purse = purse_of(app)
+    purse.back_office.request_adjustment(ada.user_id, 5, reason="r", actor="cli:test", key="k")
+    with purse.database.unit_of_work() as work:
+        work.execute("UPDATE coinpurse.wallets SET blocked = true")
+    olga = staff(app, Browser(app).register("olga@example.com"), "finance")
+    path = "/admin/wallets/unblock"
+    html = olga.get(f"{path}?user={ada.user_id}").text
+    form = {name: hidden(html, name) for name in ("csrf_token", "nonce")}
+    form |= {"user": ada.user_id, "reason": "Paid her debt"}
+
+    with ThreadPoolExecutor(4) as pool:
+        clicks = [pool.submit(olga.http.post, path, data=form) for _ in range(4)]
+        assert {click.result().status_code for click in clicks} == {303}
+
+    assert not purse.wallet(ada.user_id).blocked
+    audit = purse.back_office.audit_about("wallet", ada.user_id)
+    assert [each.reason for each in audit] == ["Paid her debt"]

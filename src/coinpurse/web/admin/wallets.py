@@ -139,15 +139,19 @@ class Wallets(ListPage):
         if not is_reason(reason):
             return self._ask(wallet, _("Say why, in a few words."))
         with current_purse().database.unit_of_work() as work:
-            record(
-                work,
-                actor=member_id(),
-                action="wallet.unblock",
-                subject_kind="wallet",
-                subject_id=user_id,
-                reason=reason,
+            row = ledger.unblock(
+                work, user_id, key=f"office:{nonce}", reason=reason, actor=member_id()
             )
-            ledger.unblock(work, user_id, key=f"office:{nonce}", reason=reason, actor=member_id())
+            # Two clicks at once both find it blocked; one of them frees it.
+            if row.created:
+                record(
+                    work,
+                    actor=member_id(),
+                    action="wallet.unblock",
+                    subject_kind="wallet",
+                    subject_id=user_id,
+                    reason=reason,
+                )
         return _is_free(user_id)
 
     def _ask(self, wallet: Wallet, problem: object = None) -> Response:
