@@ -58,9 +58,15 @@ KINDS: dict[str, Words] = {
     "dispute": Words(_("Dispute"), "warn", "alert"),
     "fraud_warning": Words(_("Fraud warning by the card's issuer"), "warn", "alert"),
     "event": Words(_("Event from Stripe"), "calm", "dot"),
-    "message": Words(_("Announced"), "calm", "mail"),
-    "delivery": Words(_("Outgoing webhook"), "calm", "out"),
+    "message": Words(_("Announced"), "calm", "dot"),
+    "delivery": Words(_("Delivery"), "calm", "out"),
     "audit": Words(_("Action in the back office"), "calm", "person"),
+}
+# What a delivery is called, by its channel.
+DELIVERIES: dict[str, Words] = {
+    "mail": Words(_("Mail to the buyer"), "calm", "mail"),
+    "alert": Words(_("Alert to you"), "calm", "alert"),
+    "webhook": Words(_("Outgoing webhook"), "calm", "out"),
 }
 ACTIONS: dict[str, object] = {
     "payment.refund": _("Gave money back"),
@@ -96,7 +102,7 @@ TOLD: dict[str, tuple[str, ...]] = {
     "dispute": ("reason",),
     "fraud_warning": ("type",),
     "message": ("type",),
-    "delivery": ("channel", "type", "last_error"),
+    "delivery": ("type", "last_error"),
     "audit": ("reason",),
 }
 
@@ -109,7 +115,7 @@ def shown(entries: Iterable[TimelineEntry]) -> list[Shown]:
 
 
 def _shown(entry: TimelineEntry) -> Shown:
-    words = KINDS.get(entry.kind) or Words(entry.kind)
+    words = _words(entry)
     state = _state(entry)
     details = [_sold(entry), _money(entry), _coins(entry), *_changes(entry)]
     if state is not None:
@@ -126,6 +132,12 @@ def _shown(entry: TimelineEntry) -> Shown:
         link=_link(entry),
         stripe_id=entry.reference if entry.stripe_url and entry.kind in ON_STRIPE else None,
     )
+
+
+def _words(entry: TimelineEntry) -> Words:
+    if entry.kind == "delivery":
+        return DELIVERIES.get(str(entry.facts.get("channel"))) or KINDS["delivery"]
+    return KINDS.get(entry.kind) or Words(entry.kind)
 
 
 def _title(entry: TimelineEntry, words: Words) -> object:
