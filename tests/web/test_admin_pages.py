@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import re
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from html import unescape
 from uuid import uuid4
 
+import pytest
 from flask import Flask
 from werkzeug.test import TestResponse
 
 from coinpurse import Coinpurse
+from coinpurse.back_office.rules import TimelineEntry
 from coinpurse.purchases import Payment
 from coinpurse.web.admin import frame
+from coinpurse.web.admin.timeline import shown
 from tests.conftest import Sandbox
 from tests.web.conftest import Browser, hidden, text_of
 from tests.web.test_admin_frame import staff
@@ -93,6 +97,18 @@ def test_a_payment_is_found_and_tells_its_story(app: Flask, ada: Browser, sandbo
     assert 'data-testid="refund"' not in html
 
 
+@pytest.mark.parametrize(
+    ("channel", "title"),
+    [("mail", "Mail to the buyer"), ("alert", "Alert to you"), ("webhook", "Outgoing webhook")],
+)
+def test_the_story_names_what_was_sent_by_its_channel(app: Flask, channel: str, title: str) -> None:
+    facts = {"channel": channel, "type": "payment.completed"}
+
+    with app.test_request_context():
+        (entry,) = shown([TimelineEntry(at=datetime.now(UTC), kind="delivery", facts=facts)])
+        assert (str(entry.title), entry.detail) == (title, "payment.completed")
+
+
 def test_a_refund_shows_its_effect_before_it_is_made_once(
     app: Flask, ada: Browser, sandbox: Sandbox
 ) -> None:
@@ -118,6 +134,7 @@ def test_a_refund_shows_its_effect_before_it_is_made_once(
     assert "She asked &lt;b&gt;nicely&lt;/b&gt;" in html
     audit = purse.back_office.audit_about("payment", str(payment.id))
     assert [(each.action, each.actor) for each in audit] == [("payment.refund", ada.user_id)]
+    assert "Amount: $99.99" in ada.get("/admin/audit/").text
 
 
 def test_part_of_a_payment_goes_back_and_a_changed_wallet_is_shown_again(

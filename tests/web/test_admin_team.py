@@ -111,7 +111,9 @@ def test_a_key_is_shown_once_and_made_once(app: Flask) -> None:
     assert send(olga, page, page, **form) == "/admin/api_keys/"
     (key,) = purse_of(app).api_keys.list_all()
     assert purse_of(app).api_keys.find_valid(text) == key
-    assert text not in olga.get("/admin/api_keys/").text + olga.get("/admin/audit/").text
+    audit = olga.get("/admin/audit/").text
+    assert text not in olga.get("/admin/api_keys/").text + audit
+    assert "May: read, spend" in audit
 
     prefix = key.prefix
     assert "within 5 seconds" in send(olga, "/admin/api_keys/revoke", page, prefix=prefix)

@@ -116,8 +116,21 @@ class Audit(ListPage):
         if column.name == "facts":
             facts = row["facts"]
             assert isinstance(facts, dict)
-            told = [f"{label_of(name)}: {fact}" for name, fact in facts.items()]
+            told = [f"{label_of(name)}: {words}" for name, words in _told(facts).items()]
             return Cell(cell.label, "text", " · ".join(told))
         table = {"action": ACTIONS, "subject_kind": KINDS}.get(column.name, {})
         words = table.get(str(row[column.name]))
         return cell if words is None else Cell(cell.label, "text", str(words))
+
+
+def _told(facts: Mapping[str, object]) -> dict[str, str]:
+    """Each fact in words; an amount with its currency, in whole units."""
+    told = {
+        name: ", ".join(str(each) for each in fact) if isinstance(fact, list) else str(fact)
+        for name, fact in facts.items()
+    }
+    amount = frame.amount(facts.get("amount_minor"), facts.get("currency"))
+    if amount:
+        told["amount_minor"] = amount
+        del told["currency"]
+    return told
