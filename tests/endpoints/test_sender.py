@@ -215,6 +215,7 @@ def test_a_closed_port_and_a_dropped_connection_are_failures(rogue: MakeRogue) -
     assert (dropped.status, closed.status) == (None, None)
     assert dropped.error
     assert "refused" in (closed.error or "")
+    assert "Connection(" not in (closed.error or "")
 
 
 def _accept(caller: socket.socket, over: threading.Event) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import queue
+import re
 import socket
 import ssl
 import threading
@@ -32,6 +33,8 @@ TOTAL_SECONDS = 15.0
 MOST_BYTES = 4096
 KEPT_CHARACTERS = 1000
 LONGEST_ERROR = 300
+# How urllib3 begins: with the connection as Python writes objects, and the host, which is told beside it.
+OBJECT_NAME = re.compile(r"^HTTPS?Connection\([^)]*\): ")
 # What connecting, sending and reading garbage can raise.
 ANY_FAILURE = (HTTPError, http.client.HTTPException, OSError, ValueError)
 
@@ -222,7 +225,8 @@ def _words(error: Exception) -> str:
     """An error in one line."""
     if isinstance(error, TimeoutError) and not str(error):
         return "There was no answer in time"
-    words = " ".join(str(error).split()).replace("\0", "") or type(error).__name__
+    said = OBJECT_NAME.sub("", str(error))
+    words = " ".join(said.split()).replace("\0", "") or type(error).__name__
     return words[:LONGEST_ERROR]
 
 
