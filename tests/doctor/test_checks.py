@@ -90,7 +90,7 @@ def test_store_that_is_right_has_no_findings_but_its_worker(
 
     wrong = {name for name, said in results.items() if states(said) != {"ok"}}
     assert wrong == {"worker"}
-    assert "none has ever run" in finding(results["worker"]).message
+    assert "none was started, or it was stopped" in finding(results["worker"]).message
     with database.unit_of_work() as work:
         assert work.rows("SELECT id FROM coinpurse.stripe_events") == []
 
@@ -123,6 +123,8 @@ def test_stripe_that_is_away_is_no_finding(examined: Examine) -> None:
 
     for name in ("stripe key", "api version", "webhook endpoint", "clock and stripe"):
         assert states(results[name]) == {"unchecked"}, name
+    assert "http://127.0.0.1:1 (STRIPE_API_BASE)" in results["stripe key"][0].message
+    assert "Error:" not in results["api version"][0].message
 
 
 def test_permission_that_a_restricted_key_lacks_is_found_by_name(examined: Examine) -> None:

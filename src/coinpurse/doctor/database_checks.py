@@ -112,7 +112,12 @@ def worker(patient: Patient) -> Iterator[Said]:
     states = Monitoring(patient.database()).states()
     if states.workers == 0:
         age = states.heartbeat_age_seconds
-        seen = "none has ever run" if age is None else f"the last was seen {age:.0f} seconds ago"
+        # A worker that is stopped in good order leaves no trace.
+        seen = (
+            "none was started, or it was stopped"
+            if age is None
+            else f"the last was seen {age:.0f} seconds ago"
+        )
         yield found(
             f"no worker runs; {seen}", "Start `coinpurse worker`, and have the system restart it."
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+import psycopg
 import structlog
 
 from coinpurse.doctor import (
@@ -13,7 +14,8 @@ from coinpurse.doctor import (
     web_checks,
 )
 from coinpurse.doctor.patient import Patient
-from coinpurse.doctor.rules import FINDING, OK, UNCHECKED, NotChecked, Result, Said
+from coinpurse.doctor.rules import FINDING, OK, UNCHECKED, Result, Said
+from coinpurse.errors import CoinpurseError
 from coinpurse.logs import redact
 from coinpurse.monitoring import Monitoring
 
@@ -45,6 +47,10 @@ CHECKS: tuple[tuple[str, Check], ...] = (
 )
 
 
+# Seconds and counts from here on are whole numbers to a reader.
+ROUNDED_FROM = 100
+
+
 def examine(patient: Patient) -> Iterator[Result]:
     """Run all checks, each to its end or to where it could not go on. Raises nothing."""
     for name, check in CHECKS:
@@ -64,20 +70,29 @@ def send_test_mail(patient: Patient, address: str) -> Result:
 
 def _alerts(patient: Patient) -> Iterator[Said]:
     for condition in Monitoring(patient.database()).check():
-        value = "nothing to tell it by" if condition.value is None else f"{condition.value:.4g}"
+        value = "nothing to tell it by" if condition.value is None else _figure(condition.value)
+        limit = f"{'below' if condition.below else 'above'} {_figure(condition.threshold)}"
         yield Said(
             FINDING if condition.firing else OK,
-            f"{condition.name}: {value} (from {condition.threshold:.4g} on, {condition.severity})",
+            f"{condition.name}: {value} ({condition.severity} {limit})",
             condition.mend if condition.firing else "",
         )
+
+
+def _figure(value: float) -> str:
+    return f"{value:.4g}" if abs(value) < ROUNDED_FROM else f"{value:,.0f}"
 
 
 def _guarded(name: str, check: Check, patient: Patient) -> Iterator[Result]:
     try:
         for said in check(patient):
             yield Result(name, said.state, said.message, said.mend)
-    except NotChecked as error:
-        yield Result(name, UNCHECKED, str(error), "")
+    except CoinpurseError as error:
+        yield Result(name, UNCHECKED, redact(str(error)), "")
+    except psycopg.OperationalError:
+        # What it says is told once, by the first check.
+        log.debug("doctor.check_failed", check=name, exc_info=True)
+        yield Result(name, UNCHECKED, "the database could not be asked", "")
     except Exception as error:
         log.debug("doctor.check_failed", check=name, exc_info=True)
         first = str(error).strip().partition("\n")[0]

@@ -30,6 +30,10 @@ def key(patient: Patient) -> Iterator[Said]:
     try:
         account = patient.account()
     except GatewayError as error:
+        if error.status is None and settings.api_base:
+            raise NotChecked(
+                f"{error} It was asked at {settings.api_base} (STRIPE_API_BASE)."
+            ) from error
         if error.status != UNAUTHORIZED:
             raise
         yield found(f"Stripe does not take the key: {error}", DASHBOARD_KEYS)

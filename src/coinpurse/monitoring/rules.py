@@ -94,7 +94,10 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """How one rule stands now. value: None where there is nothing to tell it by; then it does not fire."""
+    """How one rule stands now. value: None where there is nothing to tell it by; then it does not fire.
+
+    below: whether it fires below the threshold instead of above it.
+    """
 
     name: str
     severity: Severity
@@ -102,6 +105,7 @@ class Condition:
     value: float | None
     threshold: float
     mend: str
+    below: bool = False
 
 
 def _ratio(part: float, whole: float) -> float | None:
@@ -223,6 +227,7 @@ def judge(rule: Rule, states: States) -> Condition:
         value=value,
         threshold=rule.threshold,
         mend=rule.mend,
+        below=rule.below,
     )
 
 
