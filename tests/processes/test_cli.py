@@ -9,7 +9,9 @@ from typing import Any
 
 import psycopg
 import pytest
+from click.testing import CliRunner
 
+from coinpurse.cli import main
 from coinpurse.settings import Settings
 from tests.conftest import Sandbox, Store
 
@@ -109,6 +111,14 @@ def test_stripe_gets_the_catalog_when_asked_and_once(store: Store, database_url:
         0,
         "Stripe has all of the catalog; there is nothing to do.\n",
     )
+
+
+@pytest.mark.parametrize("path", [(), *((name,) for name in main.commands)])
+def test_help_says_what_each_command_is_for_in_whole_words(path: tuple[str, ...]) -> None:
+    said = CliRunner().invoke(main, [*path, "--help"])
+
+    assert said.exit_code == 0
+    assert "..." not in said.output.replace("[ARGS]...", "")
 
 
 def test_upgrading_twice_says_so(store: Store) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import secrets
 import signal
 import socket
@@ -62,6 +64,22 @@ class Demo:
         assert self.process.poll() is None, self.log.read_text()
         return "Ctrl-C stops everything" in self.log.read_text()
 
+    def command(self, *arguments: str) -> Any:
+        """What a command prints as JSON, with the environment that the demo's box names."""
+        named = re.findall(r"export (\w+)=(\S+)", self.log.read_text())
+        kept = {k: v for k, v in os.environ.items() if not k.startswith(SET_ASIDE)}
+        ended = subprocess.run(
+            [sys.executable, "-m", "coinpurse", *arguments],
+            cwd=self.log.parent,
+            env={**kept, **dict(named)},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert (ended.returncode, ended.stderr) == (0, "")
+        return json.loads(ended.stdout)
+
     def stop(self) -> None:
         """Ctrl-C, and see that nothing it started is left."""
         started = psutil.Process(self.process.pid).children(recursive=True)
@@ -93,11 +111,14 @@ def test_a_newcomer_buys_coins_and_finds_them_after_a_restart(
     ).json()["session_id"]
     demo.sandbox.pay(session_id)
     eventually(lambda: customer.get(f"{demo.url}/api/wallet", timeout=30).json()["balance"] == 1200)
+    payments = demo.command("payments", "list", "--json")
+    assert demo.command("payments", "refund", payments[0]["id"], "--yes", "--json")
+    eventually(lambda: customer.get(f"{demo.url}/api/wallet", timeout=30).json()["balance"] == 0)
     demo.stop()
 
     again = Demo(tmp_path, *ports)
     eventually(again.is_up, seconds=60)
-    assert customer.get(f"{again.url}/api/wallet", timeout=30).json()["balance"] == 1200
+    assert customer.get(f"{again.url}/api/wallet", timeout=30).json()["balance"] == 0
     again.stop()
 
 

@@ -19,6 +19,7 @@ from coinpurse.cli import (
     ledger,
     mail,
     messages,
+    output,
     payments,
     reconcile,
     serve,
@@ -32,7 +33,7 @@ from coinpurse.errors import CoinpurseError
 COULD_NOT_RUN = 2
 
 
-class _Main(click.Group):
+class _Main(output.Group):
     """Turns our errors into one sentence and the exit code 2."""
 
     def invoke(self, ctx: click.Context) -> object:
@@ -41,7 +42,8 @@ class _Main(click.Group):
         except CoinpurseError as error:
             problem = str(error)
         except psycopg.OperationalError as error:
-            problem = f"The database cannot be used: {str(error).strip()}. Check DATABASE_URL and the server."
+            said = str(error).strip().partition("\n")[0]
+            problem = f"The database cannot be used: {said}. Check DATABASE_URL and the server."
         click.echo(f"Error: {problem}", err=True)
         raise SystemExit(COULD_NOT_RUN)
 

@@ -15,7 +15,7 @@ SOURCES = {
 }
 
 
-@click.group()
+@click.group(cls=output.Group)
 def catalog() -> None:
     """The packs on sale."""
 

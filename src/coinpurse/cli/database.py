@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import click
 
+from coinpurse.cli import output
 from coinpurse.db import Database
 from coinpurse.db import upgrade as upgrade_database
 from coinpurse.settings import Settings
 
 
-@click.group()
+@click.group(cls=output.Group)
 def db() -> None:
     """The database's tables."""
 

@@ -29,7 +29,7 @@ from coinpurse.back_office import BackOffice
 from coinpurse.cli import output
 from coinpurse.db import Database, upgrade
 from coinpurse.errors import ConfigurationError
-from coinpurse.settings import Settings
+from coinpurse.settings import SANDBOX_URL, Settings
 
 PORT = click.IntRange(1, 65535)
 START_SECONDS = 60
@@ -205,6 +205,16 @@ def _port(url: str) -> str:
     return url.rpartition(":")[2]
 
 
+def _exports(base_url: str, sandbox_url: str | None) -> list[str]:
+    """What brings other commands to this demo: where each part is, unless it is at its usual port."""
+    told = ["export COINPURSE_DEMO=1"]
+    if base_url != Settings.model_fields["base_url"].default:
+        told.append(f"export COINPURSE_BASE_URL={base_url}")
+    if sandbox_url not in (None, SANDBOX_URL):
+        told.append(f"export STRIPE_API_BASE={sandbox_url}")
+    return told
+
+
 def _where_to_go(base_url: str, sandbox_url: str | None) -> Panel:
     lines = [
         f"Store      [bold]{base_url}[/]",
@@ -215,5 +225,7 @@ def _where_to_go(base_url: str, sandbox_url: str | None) -> Panel:
     ]
     if sandbox_url:
         lines.append(f"Sandbox    {sandbox_url}  (sessions, events, faults)")
+    first, *more = _exports(base_url, sandbox_url)
+    lines += [f"Commands   {first}", *(f"           {each}" for each in more)]
     lines += ["", "Ctrl-C stops everything. Nothing here moves real money."]
     return Panel("\n".join(lines), title="Coinpurse demo", expand=False)

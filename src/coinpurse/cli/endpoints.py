@@ -23,7 +23,7 @@ event_types = click.option(
 endpoint_id = click.argument("endpoint_id", type=click.UUID)
 
 
-@click.group()
+@click.group(cls=output.Group)
 def endpoints() -> None:
     """Addresses that hear of payments by signed webhooks."""
 

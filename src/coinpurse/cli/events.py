@@ -16,7 +16,7 @@ UNDONE = ("received", "failed", "dead")
 ROWS_BETWEEN_REPORTS = 1000
 
 
-@click.group()
+@click.group(cls=output.Group)
 def events() -> None:
     """Stripe's events as they were stored."""
 

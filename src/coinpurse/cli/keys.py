@@ -12,7 +12,7 @@ from coinpurse.cli import output
 from coinpurse.db import UnitOfWork
 
 
-@click.group()
+@click.group(cls=output.Group)
 def keys() -> None:
     """Keys with which other backends call the service API."""
 

@@ -6,11 +6,12 @@ from pathlib import Path
 
 import click
 
+from coinpurse.cli.output import Group
 from coinpurse.settings import Settings
 from coinpurse.web.letters import NAMES, Letters
 
 
-@click.group()
+@click.group(cls=Group)
 def mail() -> None:
     """The mails that buyers get."""
 

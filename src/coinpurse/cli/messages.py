@@ -13,7 +13,7 @@ from coinpurse.notifications import BACK_OFF, STATES, Delivery
 from coinpurse.outbox import TYPES, Message
 
 
-@click.group()
+@click.group(cls=output.Group)
 def messages() -> None:
     """What was announced to buyers, operators and other programs."""
 

@@ -22,6 +22,24 @@ from coinpurse.settings import Settings
 
 # Wide enough for ids in one piece, which are there to be copied; tables take no more than they need.
 console = Console(width=240)
+# Characters, more than any first sentence has.
+WHOLE = 500
+
+
+class Group(click.Group):
+    """Lists its commands with their whole first sentence, over several lines where it takes them."""
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the list of commands."""
+        with formatter.section("Commands"):
+            formatter.write_dl(
+                [
+                    (name, command.get_short_help_str(limit=WHOLE))
+                    for name in self.list_commands(ctx)
+                    if (command := self.get_command(ctx, name)) is not None
+                ]
+            )
+
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts.")
 limit = click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True)
@@ -47,9 +65,10 @@ actor = click.option(
 def purse_of_environment(*, counting: bool = False) -> Coinpurse:
     """Return a purse with the settings of the environment. Raises ConfigurationError unless it can be used.
 
-    counting: whether to begin counting on this machine; otherwise the command counts where a server or worker does.
+    counting: whether to begin counting on this machine; otherwise the command counts where a server or worker does,
+    and tells what it did itself, so that of the log only warnings are shown.
     """
-    logs.configure()
+    logs.configure(None if counting else os.environ.get("COINPURSE_LOG_LEVEL", "WARNING"))
     settings = Settings()
     if settings.database_url is None and not (settings.state_dir / "postgresql").exists():
         raise ConfigurationError(
@@ -111,7 +130,7 @@ def print_rows(rows: Sequence[dict[str, object]], *, as_json: bool, empty: str) 
         return
     table = Table(box=None, header_style="bold", pad_edge=False)
     for name, value in rows[0].items():
-        number = isinstance(value, int)
+        number = isinstance(value, int) and not isinstance(value, bool)
         table.add_column(
             name.replace("_", " "), justify="right" if number else "left", overflow="fold"
         )
@@ -123,6 +142,8 @@ def print_rows(rows: Sequence[dict[str, object]], *, as_json: bool, empty: str) 
 def _cell(value: object) -> str:
     if value is None:
         return "–"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     if isinstance(value, datetime):
         return value.astimezone().strftime("%Y-%m-%d %H:%M:%S %Z")
     return str(value)

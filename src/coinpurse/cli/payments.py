@@ -28,7 +28,7 @@ FOUND_SOMETHING = 1
 AMOUNT = re.compile(r"[0-9]{1,13}(?:\.[0-9]{1,9})?")
 
 
-@click.group()
+@click.group(cls=output.Group)
 def payments() -> None:
     """What buyers paid, or tried to, and giving it back."""
 

@@ -10,7 +10,7 @@ from coinpurse.back_office import ROLES
 from coinpurse.cli import output
 
 
-@click.group()
+@click.group(cls=output.Group)
 def staff() -> None:
     """Who may enter the back office, and what each may do there."""
 

@@ -30,7 +30,7 @@ class _Moment(click.ParamType[datetime]):
             self.fail(f"{value!r} is not a time such as 2030-01-31T18:00:00+00:00", param, ctx)
 
 
-@click.group()
+@click.group(cls=output.Group)
 def wallet() -> None:
     """What a user has, and why."""
 

@@ -38,7 +38,7 @@ write_env = click.option(
 dry_run = click.option("--dry-run", is_flag=True, help="Say what would be done. Exits 1 if any.")
 
 
-@click.group()
+@click.group(cls=output.Group)
 def webhook() -> None:
     """The address that Stripe delivers its events to."""
 
@@ -215,13 +215,13 @@ def _require_new_secret(settings: Settings, stripe: SetUp, url: str) -> None:
     answer = registration.knock(stripe, url, newest, livemode=settings.livemode)
     if not answer.accepted:
         said = (
-            f"answered {answer.status}"
+            f"answered {answer.status} to an event that the first secret of STRIPE_WEBHOOK_SECRET signed"
             if answer.status
-            else f"could not be reached ({answer.problem})"
+            else f"could not be reached ({answer.problem}), so the new secret was not tried"
         )
         raise ConfigurationError(
-            f"{url} {said} to an event that the first of STRIPE_WEBHOOK_SECRET signed. Set the new secret first in"
-            " the list, restart the server, and try again; --force goes on without this."
+            f"{url} {said}. Put the new secret first in the list, restart the server, and try again; --force goes"
+            " on without this."
         )
 
 
