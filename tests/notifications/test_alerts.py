@@ -46,6 +46,7 @@ def test_a_dispute_is_told_once_to_each_target(shop: Shop, listener: Listener) -
     body: Any = listener.heard[0][1]["message"]
     assert dispute_id in body
     assert str(payment.id) in body
+    assert "\namount: 99.99 USD\n" in body
 
 
 def test_only_the_target_that_failed_is_told_again_and_no_address_is_kept_or_logged(

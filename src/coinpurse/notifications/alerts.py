@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from functools import cached_property
+from typing import Any
 from uuid import UUID
 
 from pydantic import SecretStr
 
 from coinpurse.db import UnitOfWork
+from coinpurse.money import EXPONENTS
 from coinpurse.notifications.rules import Delivery, Outcome
 from coinpurse.outbox import TYPES, Message
 
@@ -24,7 +27,7 @@ TITLES = {
 }
 # What the operator needs to find it; the rest is in the back office.
 SHOWN = (
-    *("reason", "payment_id", "user_id", "amount_minor", "currency"),
+    *("reason", "payment_id", "user_id", "amount_minor"),
     *("dispute_id", "dispute_status", "dispute_reason", "disputed_minor", "evidence_due_at"),
     *("event_id", "type", "attempts", "error", "reconciliation_id", "repaired", "left"),
 )
@@ -73,7 +76,7 @@ class AlertChannel:
         facts = message.facts
         event = str(facts.get("event", message.type))
         lines = [
-            f"{name.replace('_', ' ')}: {facts[name]}"
+            f"{name.removesuffix('_minor').replace('_', ' ')}: {_told(name, facts)}"
             for name in SHOWN
             if facts.get(name) not in (None, "")
         ]
@@ -81,6 +84,15 @@ class AlertChannel:
         return title, "\n".join(
             [*lines, f"at: {message.created_at:%Y-%m-%d %H:%M:%S %Z}", self._base_url]
         )
+
+
+def _told(name: str, facts: Mapping[str, Any]) -> str:
+    """A fact as people read it: amounts in whole units, with their currency."""
+    currency = facts.get("currency")
+    if name.endswith("_minor") and currency in EXPONENTS:
+        # Not as Money: an alert also tells of amounts that cannot be charged.
+        return f"{Decimal(facts[name]).scaleb(-EXPONENTS[currency])} {currency.upper()}"
+    return str(facts[name])
 
 
 def _id_of(url: str) -> UUID:
