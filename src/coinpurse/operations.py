@@ -257,9 +257,9 @@ class WalletOperations:
 
     def _statement(self, connection: HostConnection | None) -> AbstractContextManager[UnitOfWork]:
         """The same for calls whose statements are each whole by themselves: no BEGIN and COMMIT around them."""
-        if connection is None:
-            return _Telling(self.database.single_statement(), self.database)
-        return _Telling(self._work(connection), self.database)
+        database = self.database
+        inner = database.single_statement() if connection is None else self._work(connection)
+        return _Telling(inner, database)
 
 
 class _Telling(AbstractContextManager[UnitOfWork]):

@@ -7,7 +7,7 @@ import pytest
 
 from coinpurse import ledger
 from coinpurse.db import Database
-from coinpurse.ledger import NewGrant
+from coinpurse.ledger import NewGrant, service
 
 CHAIN = "transactions that break the chain"
 GRANTS = "grants that are not what their transactions left"
@@ -84,3 +84,21 @@ def test_a_row_s_second_grant_is_proved_too(
     assert changed.rowcount == 1
 
     assert found(database) == {GRANTS: (1, 0)}
+
+
+def test_broken_chains_are_found_in_both_halves_of_each_page(
+    database: Database, tampered: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    users = ["ada", "bob", "cyd", "dan"]
+    with database.unit_of_work() as work:
+        for user in users[1:]:
+            ledger.credit(work, user, [NewGrant("bonus", 10)], key="a", source="gift")
+    tampered.execute("UPDATE coinpurse.transactions SET balance_after = balance_after + 5")
+
+    for size in (2, 4, 5):
+        monkeypatch.setattr(service, "VERIFY_PAGE", size)
+        with database.unit_of_work() as work:
+            pages = list(ledger.verify(work))
+        assert sum(wallets for wallets, _ in pages) == len(users)
+        wrong = [(one.user_id, one.what) for _, differing in pages for one in differing]
+        assert wrong == [(user, CHAIN) for user in users]

@@ -416,11 +416,10 @@ def verify(work: UnitOfWork) -> Iterator[tuple[int, list[Difference]]]:
 
     Yields how many wallets the page had and which differ. Memory does not grow with the ledger.
     """
-    last = ""
-    for after, last, found in store.wallet_pages(work, limit=VERIFY_PAGE):
-        yield found, store.differences(work, after=after, last=last)
-    if stray := store.left_behind(work, after=last):
-        yield 0, stray
+    for page in store.wallet_pages(work, limit=VERIFY_PAGE):
+        found = store.differences(work, page)
+        if page.wallets or found:
+            yield page.wallets, found
 
 
 def _spend_values(
