@@ -227,7 +227,7 @@ def test_a_delayed_payment_that_fails_is_told_of(shop: Shop, post_office: PostOf
     deliver(shop)
 
     mail = post_office.only()
-    assert mail["Subject"] == "您在 Ada & Söhne 的付款未成功"
+    assert mail["Subject"] == "你在 Ada & Söhne 的付款未成功"
     assert "US$99.99" in parts(mail)[0]
 
 
