@@ -13,7 +13,7 @@ CLI := .tools/node_modules/.bin/stripe
 AXE := .tools/node_modules/axe-core/axe.min.js
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test simulate bench bench-quick lint format translations constraints stripe-cli axe clean
+.PHONY: help demo test test-system simulate bench bench-quick lint format translations constraints stripe-cli axe clean
 
 help:  ## List the targets.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -21,8 +21,11 @@ help:  ## List the targets.
 demo: $(VENV)/demo.stamp  ## Run the store with a sandbox for Stripe on http://127.0.0.1:5000 (or PORT=…).
 	@exec $(BIN)/coinpurse demo --port $(PORT) --sandbox-port $(SANDBOX_PORT)
 
-test: $(VENV)/dev.stamp  ## Set everything up and run all tests.
-	$(BIN)/python -m pytest -n auto --cov --cov-report=term
+test: $(VENV)/dev.stamp  ## Set everything up and run the tests.
+	$(BIN)/python -m pytest -n auto -m "not system" --cov --cov-report=term
+
+test-system: $(VENV)/dev.stamp  ## Run what takes longer: servers killed and restarted, browsers, failover, a short simulation.
+	$(BIN)/python -m pytest -n auto -m system
 
 simulate: $(VENV)/dev.stamp  ## Run the store under faults: SEED=… SEEDS=… STEPS=… JOBS=… (docs/testing.md).
 	$(BIN)/python -m tests.simulation --seed $(SEED) --seeds $(SEEDS) --steps $(STEPS) --jobs $(JOBS) $(if $(MUTANT),--mutant $(MUTANT))

@@ -387,6 +387,19 @@ def store(settings: Settings, sandbox: Sandbox, tmp_path: Path) -> Iterator[Stor
     )
 
 
+# Folders and fixtures whose tests run whole programs: `make test-system`.
+SYSTEM_FOLDERS = {"deploy", "e2e", "failover", "processes", "simulation"}
+SYSTEM_FIXTURES = {"store", "chromium"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests of the system, which take longer."""
+    for item in items:
+        fixtures = set(getattr(item, "fixturenames", ()))
+        if SYSTEM_FOLDERS & set(item.path.parts) or SYSTEM_FIXTURES & fixtures:
+            item.add_marker(pytest.mark.system)
+
+
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     """In continuous integration everything is installed: a skipped test is a failure there."""
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")
