@@ -98,10 +98,13 @@ class Application:
         self._command: int | None = None
 
     def configure(self, env: dict[str, str]) -> None:
-        """Set the environment of what is started from now on; logs begin anew."""
+        """Set the environment of what is started from now on; logs and kept counts begin anew."""
         self._env = env
-        for log in self.folder.iterdir():
-            log.unlink()
+        for kept in self.folder.iterdir():
+            if kept.is_dir():
+                shutil.rmtree(kept)
+            else:
+                kept.unlink()
 
     def start_web(self) -> None:
         """Start the server unless it runs, and wait until it answers."""

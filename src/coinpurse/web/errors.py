@@ -76,6 +76,7 @@ ANSWERS = {
         ),
         ("asked_minor", "left_minor", "currency"),
     ),
+    "role_too_low": Answer(403, _("Another role is needed for this.")),
     "not_in_review": Answer(409, _("This payment does not wait for this decision.")),
     "last_owner": Answer(409, _("Somebody must stay an owner. Make somebody else an owner first.")),
     "second_person_needed": Answer(
