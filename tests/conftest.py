@@ -14,6 +14,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -107,6 +108,11 @@ class Sandbox:
         """Pay as a buyer would on the hosted page; by default with a card that works."""
         result: dict[str, Any] = self.post(f"checkout/{session_id}/pay", **details).json()
         return result
+
+    def now(self) -> datetime:
+        """Return the sandbox's own time; tests that share the sandbox may have moved it on."""
+        found = requests.get(f"{self.url}/_sandbox/clock", timeout=30)
+        return datetime.fromtimestamp(found.json()["now"], UTC)
 
     def clear_faults(self) -> None:
         """Take all faults out of force."""

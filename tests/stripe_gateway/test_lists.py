@@ -138,8 +138,10 @@ def test_movements_of_the_balance_lead_to_the_payment(
     assert found == wanted
 
 
-def test_nothing_is_older_than_asked_for(sandbox_gateway: Gateway, sequel: dict[str, str]) -> None:
-    since = datetime.now(UTC) + timedelta(hours=1)
+def test_nothing_is_older_than_asked_for(
+    sandbox_gateway: Gateway, sandbox: Any, sequel: dict[str, str]
+) -> None:
+    since = sandbox.now() + timedelta(hours=1)
 
     assert [every(sandbox_gateway, kind, since) for kind in KINDS] == [[] for _ in KINDS]
 
