@@ -10,10 +10,11 @@ JOBS ?= 2
 VENV := .venv
 BIN := $(VENV)/bin
 CLI := .tools/node_modules/.bin/stripe
+BANDIT := src examples
 AXE := .tools/node_modules/axe-core/axe.min.js
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-system simulate bench bench-quick lint format translations constraints stripe-cli axe clean
+.PHONY: help demo test test-system simulate bench bench-quick lint audit format translations constraints stripe-cli axe clean
 
 help:  ## List the targets.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -41,6 +42,11 @@ lint: $(VENV)/dev.stamp  ## Check form, types, the direction of imports.
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
+	$(BIN)/bandit --quiet --configfile pyproject.toml --recursive $(BANDIT)
+
+audit: $(VENV)/dev.stamp  ## Look for insecure code (bandit) and for known holes in what we depend on (pip-audit, asks pypi.org).
+	$(BIN)/bandit --quiet --configfile pyproject.toml --recursive $(BANDIT)
+	$(BIN)/pip-audit --strict --progress-spinner off --disable-pip --no-deps --requirement constraints.txt
 
 format: $(VENV)/dev.stamp  ## Bring the code into form.
 	$(BIN)/ruff check --fix

@@ -109,7 +109,7 @@ class Faults:
     def seed(self, seed: int) -> None:
         """Start the generator anew."""
         self.seeded_with = seed
-        self._random = random.Random(seed)  # noqa: S311 - chance for tests, not for secrets
+        self._random = random.Random(seed)  # noqa: S311  # nosec B311  # Chance for tests.
 
     def reload(self) -> None:
         """Read the rules from the state, for example after a reset or a rollback."""

@@ -162,7 +162,7 @@ def _wait_until(url: str, children: list[subprocess.Popen[bytes]]) -> None:
     while time.monotonic() < deadline:
         _require_running(children)
         try:
-            with urllib.request.urlopen(url, timeout=2):  # noqa: S310  Our own loopback address.
+            with urllib.request.urlopen(url, timeout=2):  # noqa: S310  # nosec B310  # Our own address.
                 return
         except (urllib.error.URLError, OSError):
             time.sleep(0.1)

@@ -44,7 +44,7 @@ class Pace:
                 if not error.retryable or attempt == TRIES:
                     raise
             pause = min(0.5 * 2**attempt, LONGEST_PAUSE_SECONDS)
-            time.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311  Only spreads the calls.
+            time.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311  # nosec B311  # Only spreads calls.
         raise AssertionError("the last try returns or raises")
 
 
