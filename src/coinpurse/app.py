@@ -142,6 +142,8 @@ def _security_headers(settings: Settings) -> dict[str, str]:
         "Referrer-Policy": "strict-origin-when-cross-origin",
         "Cross-Origin-Opener-Policy": "same-origin",
         "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=()",
+        # What says nothing of it is about somebody: a wallet, a payment, a way to log in.
+        "Cache-Control": "no-store",
     }
     if settings.base_url.startswith("https://"):
         headers["Strict-Transport-Security"] = f"max-age={YEAR_SECONDS}"

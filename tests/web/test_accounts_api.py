@@ -124,6 +124,27 @@ def test_guessing_is_slowed_down_and_says_when_to_come_back(visitor: Browser) ->
     assert 1 <= int(answers[-1].headers["Retry-After"]) <= 61
 
 
+def test_guesses_at_one_account_from_many_addresses_are_slowed_down_too(
+    visitor: Browser, app: Flask
+) -> None:
+    visitor.http.post("/api/auth/register", json=ADA)
+    spellings = ("ada@example.com", "ADA@EXAMPLE.COM", " Ada@example.com ")
+
+    def guess(number: int) -> int:
+        somebody = Browser(app)
+        somebody.http.environ_base["REMOTE_ADDR"] = f"198.51.100.{number}"
+        guessed = {"email": spellings[number % 3], "password": f"guess {number}"}
+        if number % 2:
+            return somebody.http.post("/api/auth/login", json=guessed).status_code
+        return somebody.submit("/login", page="/login", **guessed).status_code
+
+    assert [guess(number) for number in range(31)] == [401] * 30 + [429]
+    other = Browser(app)
+    other.http.environ_base["REMOTE_ADDR"] = "198.51.100.99"
+    eve = {"email": "eve@example.com", "password": "x"}
+    assert other.http.post("/api/auth/login", json=eve).status_code == 401
+
+
 def test_those_who_know_their_password_are_not_slowed_down(visitor: Browser, app: Flask) -> None:
     visitor.http.post("/api/auth/register", json=ADA)
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import unicodedata
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -44,6 +46,16 @@ def normalise_email(text: str) -> str:
         return validate_email(text.strip(), check_deliverability=False).normalized
     except EmailNotValidError:
         raise InvalidEmail("This is not an e-mail address.") from None
+
+
+def digest_of_address(text: str) -> str:
+    """Return one short text for all ways to write an account's address, also for what is none.
+
+    Coarser than the database, which looks at lower case alone: two accounts may share it.
+    """
+    with suppress(InvalidEmail):
+        text = normalise_email(text)
+    return hashlib.sha256(text.casefold().encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def normalise_password(password: str) -> str:

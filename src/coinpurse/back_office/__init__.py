@@ -33,7 +33,7 @@ from coinpurse.back_office.rules import (
     require_role,
 )
 from coinpurse.back_office.service import BackOffice
-from coinpurse.back_office.spreadsheet import csv_header, csv_line
+from coinpurse.back_office.spreadsheet import csv_header, csv_line, neutralise
 
 __all__ = [
     "ADJUSTMENT_STATES",
@@ -64,6 +64,7 @@ __all__ = [
     "csv_line",
     "dashboard_url",
     "may",
+    "neutralise",
     "read_query",
     "record",
     "require_role",

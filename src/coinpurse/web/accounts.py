@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from typing import Any
 
 import flask_login
@@ -22,7 +23,7 @@ from flask_limiter.util import get_remote_address
 from werkzeug.exceptions import TooManyRequests
 from werkzeug.wrappers import Response as AnyResponse
 
-from coinpurse.accounts import Account, Accounts
+from coinpurse.accounts import Account, Accounts, rules
 from coinpurse.errors import (
     DomainError,
     EmailTaken,
@@ -33,6 +34,7 @@ from coinpurse.errors import (
 )
 from coinpurse.web import errors, forms, json_requests, language
 from coinpurse.web.access import guard_changes, limit_body, login_required
+from coinpurse.web.errors import RequestRefused
 from coinpurse.web.language import gettext as _
 from coinpurse.web.pages import answer_in_pages, refuse, render
 from coinpurse.web.visitors import only_visitors
@@ -48,14 +50,31 @@ REFUSALS = tuple(refusal for refusal, _field in FIELDS)
 EXTENSION = "coinpurse.accounts"
 WRONG_STATUS = 401
 
+
+def _was_wrong(response: Response) -> bool:
+    return response.status_code == WRONG_STATUS
+
+
+def _account_tried() -> str:
+    """The account that somebody tries to enter, the same however its address is written."""
+    given: object = forms.field("email")
+    if request.is_json:
+        # The view answers what is no object.
+        with suppress(RequestRefused):
+            given = json_requests.read_object().get("email")
+    return rules.digest_of_address(given if isinstance(given, str) else "")
+
+
 # Counted for each address that asks, by each server process for itself.
 limiter = Limiter(get_remote_address, storage_uri="memory://")
 limit_registrations = limiter.shared_limit("10 per minute; 60 per hour", scope="register")
 # Only wrong passwords count: a household or a school behind one address may log in as often as it likes.
 limit_failed_log_ins = limiter.shared_limit(
-    "10 per minute; 100 per hour",
-    scope="log_in",
-    deduct_when=lambda response: response.status_code == WRONG_STATUS,
+    "10 per minute; 100 per hour", scope="log_in", deduct_when=_was_wrong
+)
+# And for each account that is tried, whether there is one or not: guesses may come from many addresses.
+limit_guesses = limiter.shared_limit(
+    "30 per hour; 100 per day", scope="account", key_func=_account_tried, deduct_when=_was_wrong
 )
 api = Blueprint("coinpurse_auth", __name__, url_prefix="/api/auth")
 api.before_request(limit_body)
@@ -113,6 +132,7 @@ def register_by_json() -> tuple[Response, int]:
 
 @api.post("/login")
 @limit_failed_log_ins
+@limit_guesses
 def log_in_by_json() -> Response:
     """Log in."""
     body = json_requests.read_object()
@@ -143,6 +163,7 @@ def log_in() -> AnyResponse:
 
 @pages.post("/login")
 @limit_failed_log_ins
+@limit_guesses
 def submit_log_in() -> AnyResponse:
     """Log in and go where the visitor was going."""
     try:

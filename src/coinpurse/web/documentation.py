@@ -25,8 +25,10 @@ from flask_smorest import Blueprint as DescribedBlueprint
 from coinpurse.web import contract_openapi, language, openapi
 from coinpurse.web.access import current_purse
 from coinpurse.web.openapi import marked as _
+from coinpurse.web.pages import keep_for
 
 STATIC = Path(__file__).parent / "static"
+STYLE_SECONDS = 3600
 METHODS = ("get", "post")
 TRANSLATED = ("summary", "description", "title")
 SPEC = "coinpurse.openapi"
@@ -130,7 +132,9 @@ def docs() -> Response:
 @blueprint.get("/docs.css")
 def style() -> Response:
     """The page's style sheet."""
-    return send_from_directory(STATIC, "api_docs.css", max_age=3600)
+    response = send_from_directory(STATIC, "api_docs.css")
+    keep_for(response, STYLE_SECONDS)
+    return response
 
 
 def description() -> dict[str, Any]:

@@ -161,6 +161,12 @@ def answer_in_json(blueprint: Blueprint) -> None:
     blueprint.register_error_handler(HTTPException, http_error)
 
 
+def keep_from_caches(response: Response) -> Response:
+    """Let nobody keep what is about one user, unless the answer says otherwise."""
+    response.headers.setdefault("Cache-Control", "no-store")
+    return response
+
+
 def http_error(error: HTTPException) -> Response:
     """Answer one of Werkzeug's errors (405, 413, …) in JSON, with its headers."""
     if error.code == 413:

@@ -129,6 +129,22 @@ def asset(name: str) -> str:
     return url_for("coinpurse.static", filename=name, v=digest_of(name))
 
 
+def keep_for(response: Response, seconds: int, *, immutable: bool = False) -> None:
+    """Let browsers keep an answer that is the same for everybody.
+
+    A cache that many share gets it only without a cookie: the answer to a visitor may renew that visitor's session.
+    """
+    whose = "private" if request.cookies else "public"
+    response.headers["Cache-Control"] = f"{whose}, max-age={seconds}" + ", immutable" * immutable
+
+
+def protect(response: Response) -> Response:
+    """Let nobody frame a page, or read it as what it is not; a host may have no such rules of its own."""
+    response.headers.setdefault("X-Frame-Options", "DENY")
+    response.headers.setdefault("X-Content-Type-Options", "nosniff")
+    return response
+
+
 def answer_in_pages(blueprint: Blueprint) -> None:
     """Have every error of the blueprint's views answered by a page in words."""
     blueprint.register_error_handler(HTTPException, refuse)

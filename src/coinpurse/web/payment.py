@@ -13,13 +13,14 @@ from coinpurse.money import Money
 from coinpurse.purchases import Payment, PaymentStatus, Standing
 from coinpurse.web import json_requests
 from coinpurse.web.access import current_purse, limit_body, login_required, required_user_id
-from coinpurse.web.errors import answer_in_json
+from coinpurse.web.errors import answer_in_json, keep_from_caches
 from coinpurse.web.language import buyer_locale, stripe_locale
 from coinpurse.web.store import default_urls
 
 SESSION_ID_FORM = re.compile(r"cs_(?:test|live)_[A-Za-z0-9]{1,200}")
 
 blueprint = Blueprint("coinpurse_payment", __name__, url_prefix="/api/payment")
+blueprint.after_request(keep_from_caches)
 answer_in_json(blueprint)
 blueprint.before_request(limit_body)
 

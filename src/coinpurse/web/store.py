@@ -15,7 +15,7 @@ from coinpurse.ledger import Transaction
 from coinpurse.purchases import Payment, StartedCheckout, find_payment
 from coinpurse.web import formatting, forms, json_requests, language, offers
 from coinpurse.web.access import current_purse, current_user_id, limit_body
-from coinpurse.web.pages import ASSET_SECONDS, answer_in_pages, render
+from coinpurse.web.pages import ASSET_SECONDS, answer_in_pages, keep_for, protect, render
 from coinpurse.web.stages import decline_words, stage_of
 from coinpurse.web.transaction_words import OUTCOMES, changes_of, words_of
 
@@ -38,6 +38,7 @@ blueprint = Blueprint(
 )
 blueprint.before_request(limit_body)
 blueprint.before_request(forms.require_own_form)
+blueprint.after_request(protect)
 answer_in_pages(blueprint)
 
 
@@ -202,7 +203,7 @@ def keep_assets(response: Response) -> Response:
         and "v" in request.args
         and response.status_code == 200
     ):
-        response.headers["Cache-Control"] = f"public, max-age={ASSET_SECONDS}, immutable"
+        keep_for(response, ASSET_SECONDS, immutable=True)
     return response
 
 

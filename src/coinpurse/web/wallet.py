@@ -8,14 +8,16 @@ from typing import Any
 
 from flask import Blueprint, Response, jsonify
 
+from coinpurse.back_office import neutralise
 from coinpurse.ledger import Transaction
 from coinpurse.web import json_requests
 from coinpurse.web.access import current_purse, login_required, required_user_id
-from coinpurse.web.errors import answer_in_json
+from coinpurse.web.errors import answer_in_json, keep_from_caches
 
 LARGEST_ID = 2**63 - 1
 
 blueprint = Blueprint("coinpurse_wallet", __name__, url_prefix="/api/wallet")
+blueprint.after_request(keep_from_caches)
 answer_in_json(blueprint)
 
 
@@ -65,7 +67,7 @@ def statement() -> Response:
                 )
                 yield _csv(
                     [row.id, row.created_at.isoformat(), row.type, row.coins, row.balance_after, *amount,
-                     _inert(row.description)]
+                     neutralise(row.description)]
                 )  # fmt: skip
             before = rows[-1].id
 
@@ -97,8 +99,3 @@ def _csv(values: list[object]) -> str:
     line = io.StringIO()
     csv.writer(line).writerow(values)
     return line.getvalue()
-
-
-def _inert(text: str) -> str:
-    """Keep a spreadsheet from reading a text as a formula."""
-    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text

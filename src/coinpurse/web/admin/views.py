@@ -24,7 +24,7 @@ from coinpurse.web.access import current_user_id, limit_body
 from coinpurse.web.admin import frame
 from coinpurse.web.admin.staff import MayNot, current_member, current_role
 from coinpurse.web.admin.words import Words, refusal_words
-from coinpurse.web.pages import ASSET_SECONDS, STATIC
+from coinpurse.web.pages import ASSET_SECONDS, STATIC, keep_for, protect
 
 TEMPLATES = Path(__file__).parents[1] / "templates"
 NOTICE = "coinpurse.notice"
@@ -201,13 +201,11 @@ def _protect(response: Response) -> Response:
     """Let nobody frame or keep what is shown; a host may have no such rules of its own."""
     if request.endpoint is None or not request.endpoint.endswith(".static"):
         response.headers["Cache-Control"] = "no-store"
-    response.headers.setdefault("X-Frame-Options", "DENY")
-    response.headers.setdefault("X-Content-Type-Options", "nosniff")
-    return response
+    return protect(response)
 
 
 def _keep_assets(response: Response) -> Response:
     is_asset = request.endpoint is not None and request.endpoint.endswith(".static")
     if is_asset and "v" in request.args and response.status_code == 200:
-        response.headers["Cache-Control"] = f"public, max-age={ASSET_SECONDS}, immutable"
+        keep_for(response, ASSET_SECONDS, immutable=True)
     return response
