@@ -22,6 +22,7 @@ from urllib.parse import urlencode
 import psycopg
 import pytest
 import requests
+from argon2 import PasswordHasher
 from filelock import FileLock
 from flask import Flask, request
 from flask.testing import FlaskClient
@@ -29,6 +30,7 @@ from playwright.sync_api import Browser, sync_playwright
 from pydantic import SecretStr
 
 from coinpurse import Coinpurse
+from coinpurse.accounts import service as accounts
 from coinpurse.db import Database, embedded, upgrade
 from coinpurse.settings import Settings
 
@@ -50,6 +52,12 @@ def pytest_configure(config: pytest.Config) -> None:
         folder = tempfile.mkdtemp(prefix="coinpurse-tests-")
         config.option.basetemp = str(Path(folder, "run"))
         atexit.register(shutil.rmtree, folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _cheap_passwords() -> None:
+    """Hash with the least cost in the tests' own processes: a password takes a tenth of a second otherwise."""
+    accounts.HASHER = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 
 
 @pytest.fixture(scope="session")

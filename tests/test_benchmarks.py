@@ -8,6 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[1]
 WORKS = {
     "purse.spend, 8 threads",
@@ -26,6 +28,7 @@ WORKS = {
 }
 
 
+@pytest.mark.system
 def test_the_quick_benchmarks_fill_their_table(tmp_path: Path) -> None:
     subprocess.run(
         [sys.executable, "-m", "benchmarks", "--quick", "--output", str(tmp_path)],

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 from typing import Literal
@@ -82,6 +84,13 @@ def test_one_password_written_in_two_unicode_forms_is_the_same(accounts: Account
     accounts.register("ada@example.com", "cafe\N{COMBINING ACUTE ACCENT} noir")
 
     assert accounts.authenticate("ada@example.com", "caf\N{LATIN SMALL LETTER E WITH ACUTE} noir")
+
+
+def test_the_cost_of_a_guess_is_what_rfc_9106_recommends() -> None:
+    shown = "import coinpurse.accounts.service as it; print(it.HASHER.hash('a password'))"
+    made = subprocess.run([sys.executable, "-c", shown], capture_output=True, text=True, check=True)
+
+    assert made.stdout.startswith("$argon2id$v=19$m=65536,t=3,p=4$")
 
 
 class CountingHasher(PasswordHasher):

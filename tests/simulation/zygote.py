@@ -131,9 +131,7 @@ def _shorten_waiting() -> None:
     worker.AGAIN_SECONDS = 0.05
     assert Reconciliation.run.__kwdefaults__ is not None
     Reconciliation.run.__kwdefaults__["calls_per_second"] = None
-    service.PasswordHasher = functools.partial(  # type: ignore[misc,assignment]
-        PasswordHasher, time_cost=1, memory_cost=8, parallelism=1
-    )
+    service.HASHER = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
     stripe._http_client.HTTPClient.INITIAL_DELAY = 0.01
     stripe._http_client.HTTPClient.MAX_DELAY = 0.02
     psycopg_pool.base.AttemptWithBackoff.INITIAL_DELAY = 0.03

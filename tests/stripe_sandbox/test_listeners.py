@@ -23,7 +23,7 @@ def connect(session: Any) -> Client:
     )
 
 
-def messages(socket: Client, count: int, timeout: float = 3) -> list[Any]:
+def messages(socket: Client, count: int, timeout: float = 30) -> list[Any]:
     received = []
     for _ in range(count):
         message = socket.receive(timeout=timeout)
