@@ -7,11 +7,21 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from benchmarks import admin, growth, http, reconciling, report, spending, verifying, webhooks
+from benchmarks import (
+    admin,
+    growth,
+    http,
+    importing,
+    reconciling,
+    report,
+    spending,
+    verifying,
+    webhooks,
+)
 from benchmarks.measure import FULL, QUICK, Plan, Row
 from benchmarks.server import Server, started
 
-PARTS = ("spending", "http", "growth", "verify", "webhooks", "reconcile", "admin")
+PARTS = ("spending", "http", "growth", "verify", "webhooks", "reconcile", "admin", "import")
 
 
 def main() -> None:
@@ -61,6 +71,8 @@ def _measure(server: Server, plan: Plan, parts: tuple[str, ...], *, whole: bool)
         yield from reconciling.rows(server, plan)
     if "admin" in parts:
         yield from admin.rows(admin.prepare(server, plan), plan)
+    if "import" in parts:
+        yield from importing.rows(plan)
 
 
 if __name__ == "__main__":

@@ -25,6 +25,7 @@ WORKS = {
     "POST /api/payment/webhook",
     "back office: payments, newest page",
     "back office: overview",
+    "import coinpurse",
 }
 
 

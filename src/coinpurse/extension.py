@@ -8,7 +8,6 @@ from functools import cached_property
 
 from flask import Flask, current_app, has_app_context
 
-from coinpurse import jobs
 from coinpurse.api_keys import ApiKeys
 from coinpurse.back_office import BackOffice
 from coinpurse.catalog import Catalog, Catalogs, CatalogSync
@@ -26,7 +25,6 @@ from coinpurse.purchases import Purchases
 from coinpurse.reconciliation import Reconciliation
 from coinpurse.refunds import AfterSales, Policies, Refunds, Reviews
 from coinpurse.settings import Settings
-from coinpurse.stripe_gateway import Gateway
 
 UserIdLoader = Callable[[], str | None]
 RoleLoader = Callable[[], str | None]
@@ -36,6 +34,9 @@ class Services:
     """Everything that one configuration needs, made at its first use and then kept."""
 
     def __init__(self, settings: Settings) -> None:
+        # Stripe's SDK takes its time to be imported: not with us, but with the first settings.
+        from coinpurse.stripe_gateway import Gateway
+
         self.settings = settings
         # Wrong keys and a wrong catalog stop the start, not the first buyer.
         self.gateway = Gateway(
@@ -83,6 +84,8 @@ class Services:
     @cached_property
     def inbox(self) -> Inbox:
         """Stripe's events."""
+        from coinpurse import jobs
+
         deferring = jobs.application(self.database.conninfo)
 
         def schedule(work: UnitOfWork, event_id: str, at: datetime) -> None:
@@ -215,8 +218,9 @@ class Coinpurse(WalletOperations, PaymentOperations):
 
     def init_app(self, app: Flask) -> None:
         """Add the routes, pages and this object to an app. It may be given several apps."""
-        from coinpurse import web
+        from coinpurse import jobs, web
 
+        assert jobs  # Imported now, before a server forks, and not with its first event.
         services = self._given or Services(Settings.from_flask(app.config))
         # Outside of any app, the first one's settings hold.
         self._services = self._services or services

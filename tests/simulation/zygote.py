@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import ctypes
 import functools
+import importlib
 import json
 import os
 import signal
@@ -96,15 +97,16 @@ def _import_application() -> None:
     import stripe.checkout
 
     import coinpurse.app
-    import coinpurse.cli
     import tests.simulation.scripts
     from coinpurse import Coinpurse
+    from coinpurse.cli import MODULES
     from coinpurse.settings import Settings
 
     assert tests.simulation.scripts
     assert gunicorn.workers.gthread
     assert stripe.checkout
-    assert coinpurse.cli
+    for module in MODULES.values():
+        importlib.import_module(module)
     flask = coinpurse.app.Flask("warm")
     settings = Settings(
         stripe_secret_key="sk_test_nothing_is_sent",

@@ -6,37 +6,42 @@ Exit codes: 0 fine, 1 found something, 2 could not run.
 from __future__ import annotations
 
 import click
-import psycopg
 
-from coinpurse.cli import (
-    catalog,
-    database,
-    demo,
-    doctor,
-    endpoints,
-    events,
-    keys,
-    ledger,
-    mail,
-    messages,
-    output,
-    payments,
-    reconcile,
-    serve,
-    staff,
-    wallet,
-    webhook,
-    worker,
-)
+from coinpurse.cli.groups import LateGroup
 from coinpurse.errors import CoinpurseError
 
 COULD_NOT_RUN = 2
+# Where each command is.
+MODULES = {
+    "catalog": "coinpurse.cli.catalog",
+    "db": "coinpurse.cli.database",
+    "demo": "coinpurse.cli.demo",
+    "doctor": "coinpurse.cli.doctor",
+    "endpoints": "coinpurse.cli.endpoints",
+    "events": "coinpurse.cli.events",
+    "keys": "coinpurse.cli.keys",
+    "mail": "coinpurse.cli.mail",
+    "messages": "coinpurse.cli.messages",
+    "payments": "coinpurse.cli.payments",
+    "reconcile": "coinpurse.cli.reconcile",
+    "serve": "coinpurse.cli.serve",
+    "staff": "coinpurse.cli.staff",
+    "verify": "coinpurse.cli.ledger",
+    "wallet": "coinpurse.cli.wallet",
+    "webhook": "coinpurse.cli.webhook",
+    "worker": "coinpurse.cli.worker",
+}
 
 
-class _Main(output.Group):
+class _Main(LateGroup):
     """Turns our errors into one sentence and the exit code 2."""
 
+    modules = MODULES
+
     def invoke(self, ctx: click.Context) -> object:
+        # `--version` ends before it comes here, and needs no driver.
+        import psycopg
+
         try:
             return super().invoke(ctx)
         except CoinpurseError as error:
@@ -52,25 +57,3 @@ class _Main(output.Group):
 @click.version_option(package_name="coinpurse")
 def main() -> None:
     """Sell in-app coins through Stripe and keep every coin safe afterwards."""
-
-
-for command in (
-    demo.demo,
-    doctor.doctor,
-    serve.serve,
-    worker.worker,
-    database.db,
-    catalog.catalog,
-    webhook.webhook,
-    events.events,
-    endpoints.endpoints,
-    messages.messages,
-    mail.mail,
-    payments.payments,
-    wallet.wallet,
-    keys.keys,
-    staff.staff,
-    ledger.verify,
-    reconcile.reconcile,
-):
-    main.add_command(command)

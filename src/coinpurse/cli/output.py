@@ -15,6 +15,7 @@ from rich.table import Table
 from coinpurse import logs
 from coinpurse.accounts import Accounts
 from coinpurse.back_office import COMMAND_ACTOR
+from coinpurse.cli.groups import Group as Group
 from coinpurse.counting import folder_of, keep_in
 from coinpurse.errors import ConfigurationError
 from coinpurse.extension import Coinpurse
@@ -22,24 +23,6 @@ from coinpurse.settings import Settings
 
 # Wide enough for ids in one piece, which are there to be copied; tables take no more than they need.
 console = Console(width=240)
-# Characters, more than any first sentence has.
-WHOLE = 500
-
-
-class Group(click.Group):
-    """Lists its commands with their whole first sentence, over several lines where it takes them."""
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the list of commands."""
-        with formatter.section("Commands"):
-            formatter.write_dl(
-                [
-                    (name, command.get_short_help_str(limit=WHOLE))
-                    for name in self.list_commands(ctx)
-                    if (command := self.get_command(ctx, name)) is not None
-                ]
-            )
-
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts.")
 limit = click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True)

@@ -10,18 +10,19 @@ import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.resources import files
+from typing import TYPE_CHECKING
 
 import psycopg
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, create_engine, text
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import NullPool
 
 from coinpurse.db.engine import Database, require_usable
 from coinpurse.errors import ConfigurationError
+
+# Alembic is imported where it is used: it takes as long as Flask, and hardly any start migrates.
+if TYPE_CHECKING:
+    from alembic.config import Config
 
 SCHEMA = "coinpurse"
 # Any number that no other application is likely to lock.
@@ -48,6 +49,8 @@ def upgrade(database: Database) -> bool:
 
 
 def _upgrade(database: Database) -> bool:
+    from alembic import command
+
     with _connected(database) as connection, connection.begin():
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": UPGRADE_LOCK})
         connection.execute(text(f"SET LOCAL lock_timeout = '{LOCK_SECONDS}s'"))
@@ -92,6 +95,9 @@ def _connected(database: Database) -> Iterator[Connection]:
 
 
 def _problem(connection: Connection) -> str | None:
+    from alembic.runtime.migration import MigrationContext
+    from alembic.script import ScriptDirectory
+
     script = ScriptDirectory.from_config(_config())
     context = MigrationContext.configure(connection, opts={"version_table_schema": SCHEMA})
     found = context.get_current_revision()
@@ -112,6 +118,8 @@ def _problem(connection: Connection) -> str | None:
 
 
 def _config() -> Config:
+    from alembic.config import Config
+
     config = Config()
     config.set_main_option("script_location", "coinpurse:db/migrations")
     config.set_main_option("path_separator", "os")
