@@ -19,8 +19,8 @@ import structlog
 from benchmarks import deliveries
 from coinpurse.db import Database, UnitOfWork
 from coinpurse.db.engine import conninfo_of
-from coinpurse.extension import Services
 from coinpurse.ledger import store as ledger_store
+from coinpurse.services import Services
 from coinpurse.settings import Settings
 
 CREDITED = "credited_"

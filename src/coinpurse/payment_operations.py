@@ -2,30 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from datetime import datetime
 from typing import TYPE_CHECKING
-from uuid import UUID
 
-from coinpurse.catalog import Catalog
-from coinpurse.db import Database
 from coinpurse.errors import RedirectNotAllowed
 from coinpurse.ledger.rules import require_callers_key
-from coinpurse.purchases import (
-    Payment,
-    PaymentStatus,
-    Standing,
-    StartedCheckout,
-    all_payments,
-    find_payment,
-    payments_of,
-)
-from coinpurse.reconciliation import Finding, Progress, ReconciliationReport
-from coinpurse.refunds import Decision, RefundPreview, RefundRequest
-from coinpurse.settings import Settings, origin_of
 
+# What sells and refunds is imported with the services, or at the first call: a host that only spends has no use for it.
 if TYPE_CHECKING:
-    from coinpurse.extension import Services
+    from collections.abc import Iterator, Sequence
+    from datetime import datetime
+    from uuid import UUID
+
+    from coinpurse.catalog import Catalog
+    from coinpurse.db import Database
+    from coinpurse.purchases import Payment, PaymentStatus, Standing, StartedCheckout
+    from coinpurse.reconciliation import Finding, Progress, ReconciliationReport
+    from coinpurse.refunds import Decision, RefundPreview, RefundRequest
+    from coinpurse.services import Services
+    from coinpurse.settings import Settings
 
 
 class PaymentOperations:
@@ -93,6 +87,8 @@ class PaymentOperations:
 
     def standing(self, user_id: str | None) -> Standing:
         """Return what a user has bought, which says what of the catalog is still open to them; None: a stranger."""
+        from coinpurse.purchases import Standing
+
         return self.services.purchases.standing(user_id) if user_id else Standing()
 
     def payment_status(self, session_id: str, user_id: str) -> PaymentStatus:
@@ -111,20 +107,26 @@ class PaymentOperations:
 
     def payments(self, user_id: str, limit: int = 50) -> Sequence[Payment]:
         """Return the user's payments, newest first."""
+        from coinpurse import purchases
+
         with self.database.unit_of_work() as work:
-            return payments_of(work, user_id, limit=limit)
+            return purchases.payments_of(work, user_id, limit=limit)
 
     def all_payments(
         self, *, status: str | None = None, in_review: bool = False, limit: int = 50
     ) -> Sequence[Payment]:
         """Return everybody's payments, newest first. in_review: only those that a person must look at."""
+        from coinpurse import purchases
+
         with self.database.unit_of_work() as work:
-            return all_payments(work, status=status, in_review=in_review, limit=limit)
+            return purchases.all_payments(work, status=status, in_review=in_review, limit=limit)
 
     def find_payment(self, id_or_session: str) -> Payment | None:
         """Return a payment by its id or by Stripe's session id."""
+        from coinpurse import purchases
+
         with self.database.unit_of_work() as work:
-            return find_payment(work, id_or_session)
+            return purchases.find_payment(work, id_or_session)
 
     def refund(
         self,
@@ -185,6 +187,8 @@ class PaymentOperations:
         return self.services.reconciliation.findings(reconciliation_id)
 
     def _require_allowed(self, field: str, url: str) -> None:
+        from coinpurse.settings import origin_of
+
         origin = origin_of(url)
         if origin not in self.settings.allowed_redirect_origins():
             raise RedirectNotAllowed(

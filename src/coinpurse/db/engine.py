@@ -7,7 +7,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 from weakref import WeakSet
 
@@ -18,7 +18,10 @@ from coinpurse.db import embedded
 from coinpurse.db.pool import Front, PooledConnection, SingleStatement
 from coinpurse.db.unit_of_work import UnitOfWork
 from coinpurse.errors import ConfigurationError
-from coinpurse.settings import Settings
+
+if TYPE_CHECKING:
+    from coinpurse.settings import Settings
+
 
 OLDEST_POSTGRESQL = 150000
 # How long a caller waits where the server gives no further connection.

@@ -5,21 +5,23 @@ from __future__ import annotations
 import threading
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import psycopg
 import structlog
 from psycopg.pq import TransactionStatus
 from sqlalchemy import Connection
-from sqlalchemy.orm import Session, scoped_session
 
 from coinpurse.db.tallying import HostTallies
 from coinpurse.db.unit_of_work import Promise, UnitOfWork, count
 
+# Only hosts that have sessions import the ORM.
 if TYPE_CHECKING:
+    from sqlalchemy.orm import Session, scoped_session
+
     from coinpurse.db.engine import Database
 
-HostConnection = psycopg.Connection[Any] | Connection | Session | scoped_session[Any]
+HostConnection: TypeAlias = "psycopg.Connection[Any] | Connection | Session | scoped_session[Any]"
 
 # How often a host's transaction is asked after, and for how long.
 POLL_SECONDS = 0.02
@@ -44,6 +46,8 @@ def join(connection: HostConnection) -> UnitOfWork:
     connection: a SQLAlchemy session (also Flask-SQLAlchemy's) or connection over psycopg 3, or a psycopg one.
     Raises TypeError for anything else.
     """
+    from sqlalchemy.orm import Session, scoped_session
+
     if isinstance(connection, Session | scoped_session):
         connection = connection.connection()
     if isinstance(connection, Connection):
