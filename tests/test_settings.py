@@ -42,6 +42,11 @@ WRITTEN: dict[str, tuple[str, object]] = {
     "state_dir": ("/var/lib/shop", Path("/var/lib/shop")),
     "store_name": ("Ada's coins", "Ada's coins"),
     "threads": ("32", 32),
+    "database_pooler": ("true", True),
+    "direct_database_url": (
+        f"postgresql://u:{PASSWORD}@db1/shop",
+        f"postgresql://u:{PASSWORD}@db1/shop",
+    ),
     "trusted_proxies": ("2", 2),
     "spend_order": ("paid_first", "paid_first"),
     "group_commit": ("true", True),

@@ -36,6 +36,7 @@ FORMS = {
     ),
     "stripe_webhook_secret": (re.compile(r"whsec_[\w+/=-]{6,}", re.ASCII), "whsec_…"),
 }
+POSTGRESQL_ADDRESS = re.compile(r"postgres(?:ql)?(?:\+\w+)?://")
 NETWORK_LOCATION = re.compile(r"(?:[\w.-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]*)?")
 # These have no COINPURSE_ prefix, because hosts and other tools know them already.
 SHARED_NAMES = (
@@ -67,6 +68,8 @@ class Settings(BaseSettings):
     catalog: the catalog file; None for the packaged sample.
     state_dir: where the embedded database and generated secrets live.
     threads: requests that one web process serves at a time; the connection pool follows it.
+    database_pooler: DATABASE_URL leads to a pooler of transactions that is not noticed by itself, as PgBouncer is.
+    direct_database_url: PostgreSQL itself, for the worker and for upgrades, where DATABASE_URL leads to a pooler.
     trusted_proxies: reverse proxies in front whose X-Forwarded-… headers are believed.
     spend_order: which coins are used first among those that expire together.
     group_commit: concurrent spends of one process share a commit; what makes a hot wallet fast.
@@ -109,6 +112,8 @@ class Settings(BaseSettings):
     state_dir: Path = Path(".coinpurse")
     store_name: str = "Coinpurse"
     threads: int = Field(default=8, ge=1, le=256)
+    database_pooler: bool = False
+    direct_database_url: SecretStr | None = None
     trusted_proxies: int = Field(default=0, ge=0, le=10)
     spend_order: Literal["bonus_first", "paid_first"] = "bonus_first"
     group_commit: bool = False
@@ -197,6 +202,13 @@ class Settings(BaseSettings):
             raise ValueError("MAIL_USE_TLS and MAIL_USE_SSL exclude each other; set one of them")
         return self
 
+    @field_validator("direct_database_url")
+    @classmethod
+    def _direct_database_url(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and not POSTGRESQL_ADDRESS.match(value.get_secret_value().strip()):
+            raise ValueError("write it as postgresql://user:password@host/database")
+        return value
+
     @field_validator("redirect_origins", mode="before")
     @classmethod
     def _redirect_origins(cls, value: object) -> object:
@@ -270,6 +282,14 @@ class Settings(BaseSettings):
         if self.stripe_api_base is None and self.demo and self.stripe_secret_key is None:
             return SANDBOX_URL
         return self.stripe_api_base
+
+    def direct(self) -> Self:
+        """The same for a process that needs a session of PostgreSQL's for itself."""
+        if self.direct_database_url is None:
+            return self
+        return self.model_copy(
+            update={"database_url": self.direct_database_url, "database_pooler": False}
+        )
 
     def require_stripe_key(self) -> str:
         """Return the secret key. Raises ConfigurationError where it is missing."""

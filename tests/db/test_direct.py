@@ -12,6 +12,7 @@ import psycopg
 import pytest
 
 from coinpurse.db import Database, UnitOfWork
+from coinpurse.errors import ConfigurationError
 from coinpurse.ledger import NewGrant, credit, spend
 
 WAITING = "SELECT pg_sleep(%(seconds)s)"
@@ -68,6 +69,28 @@ def test_a_function_that_a_migration_changed_is_called_as_it_is_now(database: Da
 
     with database.single_statement() as work:
         assert work.call(call, {}) == (1, 2)
+
+
+FORGET = "DO $$ BEGIN EXECUTE 'DEALLOCATE ALL'; END $$"
+
+
+def test_statements_that_get_lost_name_the_setting_for_a_pooler(
+    database: Database, database_url: str
+) -> None:
+    """As behind a pooler that is not noticed; told of it, nothing is lost."""
+    told = Database(database_url, pooler=True)
+
+    def many(of: Database) -> None:
+        for _ in range(8):
+            with of.unit_of_work() as work:
+                work.row("SELECT 1 AS one")
+            with of.unit_of_work() as work:
+                work.execute(FORGET)
+
+    with pytest.raises(ConfigurationError, match="COINPURSE_DATABASE_POOLER=1"):
+        many(database)
+    many(told)
+    told.close()
 
 
 def test_nothing_is_prepared_on_a_connection_that_may_not(database: Database) -> None:

@@ -18,7 +18,7 @@ def db() -> None:
 @db.command()
 def upgrade() -> None:
     """Bring the tables to this version. Safe to repeat."""
-    database = Database.from_settings(Settings())
+    database = Database.from_settings(Settings().direct())
     changed = upgrade_database(database)
     database.close()
     click.echo(

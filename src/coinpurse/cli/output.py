@@ -52,7 +52,7 @@ def purse_of_environment(*, counting: bool = False) -> Coinpurse:
     and tells what it did itself, so that of the log only warnings are shown.
     """
     logs.configure(None if counting else os.environ.get("COINPURSE_LOG_LEVEL", "WARNING"))
-    settings = Settings()
+    settings = Settings().direct()
     if settings.database_url is None and not (settings.state_dir / "postgresql").exists():
         raise ConfigurationError(
             f"DATABASE_URL is not set and there is no embedded database in {settings.state_dir.resolve()}."

@@ -14,6 +14,7 @@ from procrastinate.exceptions import ConnectorException
 from coinpurse import jobs
 from coinpurse.cli import output
 from coinpurse.cli.scraped import scrapable
+from coinpurse.db.pooler import require_own_session
 from coinpurse.extension import Coinpurse
 
 STOPPING = (signal.SIGINT, signal.SIGTERM)
@@ -41,6 +42,7 @@ log = structlog.get_logger()
 def worker(concurrency: int, metrics_port: int | None, metrics_host: str) -> None:
     """Run background jobs until Ctrl-C or SIGTERM; jobs under way are finished first."""
     purse = output.purse_of_environment(counting=True)
+    require_own_session(purse.database.conninfo)
     with scrapable(purse, metrics_host, metrics_port) if metrics_port else nullcontext():
         asyncio.run(_run_until_asked(purse, concurrency))
 

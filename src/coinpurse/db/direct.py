@@ -6,6 +6,7 @@ import re
 from collections import namedtuple
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from hashlib import sha256
 from itertools import count, repeat
 from typing import Any
 from uuid import UUID
@@ -102,7 +103,9 @@ class DirectCalls:
         numbered = PARAMETER.sub(lambda found: f"${parameters.index(found[1]) + 1}", sql).encode()
         name = None
         if self._connection.prepare_threshold is not None:
-            name = b"coinpurse_%d" % next(self._numbers)
+            # Named for what it is: behind a pooler that nobody told us of, a name alone may be another client's.
+            digest = sha256(numbered).hexdigest()[:16].encode()
+            name = b"coinpurse_%s_%d" % (digest, next(self._numbers))
             result = self._libpq.prepare(name, numbered)
             if result.status != pq.ExecStatus.COMMAND_OK:
                 raise self._error(result)

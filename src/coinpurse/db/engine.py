@@ -14,7 +14,7 @@ from weakref import WeakSet
 import psycopg
 from psycopg_pool import ConnectionPool
 
-from coinpurse.db import embedded
+from coinpurse.db import embedded, pooler
 from coinpurse.db.pool import Front, PooledConnection, SingleStatement
 from coinpurse.db.unit_of_work import UnitOfWork
 from coinpurse.errors import ConfigurationError
@@ -51,13 +51,15 @@ class Database:
 
     conninfo: what libpq takes: a postgresql:// address, also with several hosts.
     threads: how many threads share the pool; none of them ever waits for a connection of ours.
+    pooler: whether a pooler stands before the server that cannot be noticed; PgBouncer is.
     """
 
-    def __init__(self, conninfo: str, *, threads: int = 8) -> None:
+    def __init__(self, conninfo: str, *, threads: int = 8, pooler: bool = False) -> None:
         facts = {**DEFAULTS, **psycopg.conninfo.conninfo_to_dict(conninfo)}
         # An address, as it was given: hosts hand it on to SQLAlchemy.
         self.conninfo = f"postgresql:///?{urlencode(facts, quote_via=quote)}"
         self._threads = threads
+        self._told_of_pooler = pooler
         self._make_pool()
         _of_this_process.add(self)
 
@@ -73,7 +75,7 @@ class Database:
             max_idle=300,
             timeout=TRY_SECONDS,
             reconnect_timeout=TRY_SECONDS,
-            configure=_limit_waiting,
+            configure=self._set_up,
             open=False,
             name="coinpurse",
         )
@@ -87,7 +89,7 @@ class Database:
     @classmethod
     def from_settings(cls, settings: Settings) -> Database:
         """Use DATABASE_URL or, where there is none, start the embedded server."""
-        return cls(conninfo_of(settings), threads=settings.threads)
+        return cls(conninfo_of(settings), threads=settings.threads, pooler=settings.database_pooler)
 
     @contextmanager
     def unit_of_work(self) -> Iterator[UnitOfWork]:
@@ -118,7 +120,10 @@ class Database:
         seconds: how long connecting, and each statement, may take. Raises psycopg.OperationalError.
         """
         with psycopg.connect(
-            self.conninfo, application_name="coinpurse", connect_timeout=seconds
+            self.conninfo,
+            application_name="coinpurse",
+            connect_timeout=seconds,
+            prepare_threshold=None,
         ) as connection:
             connection.read_only = True
             connection.execute(f"SET LOCAL statement_timeout = '{seconds}s'")
@@ -136,6 +141,8 @@ class Database:
                 yield connection
         except psycopg.errors.ReadOnlySqlTransaction as error:
             raise _stepped_down(connection) from error
+        except pooler.MIXED_UP as error:
+            raise pooler.unannounced() from error
         finally:
             self.give_back(connection)
 
@@ -158,6 +165,14 @@ class Database:
     def give_back(self, connection: PooledConnection) -> None:
         """Give back a connection that was taken, in whatever state it is."""
         self._front.give_back(connection)
+
+    def _set_up(self, connection: psycopg.Connection[Any]) -> None:
+        """Prepare a new connection: what belongs to a session is only set where the session is ours."""
+        if self._told_of_pooler or pooler.stands_before(connection):
+            connection.prepare_threshold = None
+        else:
+            connection.execute(f"SET lock_timeout = '{LOCK_SECONDS}s'")
+        connection.commit()
 
     def _open(self) -> None:
         with self._opening:
@@ -189,6 +204,8 @@ class _SingleStatement(AbstractContextManager[UnitOfWork]):
         try:
             if isinstance(error, psycopg.errors.ReadOnlySqlTransaction):
                 raise _stepped_down(self._connection) from error
+            if isinstance(error, pooler.MIXED_UP):
+                raise pooler.unannounced() from error
         finally:
             self._database.give_back(self._connection)
         if error is None:
@@ -203,11 +220,6 @@ def require_usable(conninfo: str) -> None:
             raise ConfigurationError(
                 f"DATABASE_URL: the server is PostgreSQL {version}; 15 or newer is needed."
             )
-
-
-def _limit_waiting(connection: psycopg.Connection[Any]) -> None:
-    connection.execute(f"SET lock_timeout = '{LOCK_SECONDS}s'")
-    connection.commit()
 
 
 def _stepped_down(connection: psycopg.Connection[Any]) -> psycopg.OperationalError:

@@ -82,7 +82,7 @@ def _connected(database: Database) -> Iterator[Connection]:
     require_usable(database.conninfo)
     engine = create_engine(
         "postgresql+psycopg://",
-        creator=lambda: psycopg.connect(database.conninfo),
+        creator=lambda: psycopg.connect(database.conninfo, prepare_threshold=None),
         poolclass=NullPool,
     )
     try:

@@ -8,7 +8,8 @@ from datetime import UTC, datetime, timedelta
 
 import psycopg
 
-from coinpurse.db import require_migrated
+from coinpurse.db import Database, require_migrated
+from coinpurse.db import pooler as pooling
 from coinpurse.doctor import store
 from coinpurse.doctor.patient import Patient
 from coinpurse.doctor.rules import (
@@ -56,6 +57,57 @@ def tables(patient: Patient) -> Iterator[Said]:
         yield found(str(error), "Run `coinpurse db upgrade`.")
         return
     yield ok("of this version")
+
+
+def pooler(patient: Patient) -> Iterator[Said]:
+    """Whether what stands between us and PostgreSQL is known to us, and fit for what goes through it."""
+    settings, database = patient.settings, patient.database()
+    if not pooling.shares_sessions(database.conninfo):
+        yield ok("each connection is its own session")
+        return
+    with database.read_aside(seconds=5) as work:
+        lock_timeout = store.lock_timeout(work)
+    if lock_timeout == 0:
+        yield found(
+            "DATABASE_URL leads to a pooler in transaction mode, and nothing ends a wait for a lock",
+            "Give the database connect_query='SET lock_timeout = 15000' in pgbouncer.ini, as deploy/pgbouncer/ does.",
+        )
+    direct = settings.direct_database_url
+    if direct is None:
+        yield found(
+            "DATABASE_URL leads to a pooler in transaction mode, which the worker cannot use",
+            "Set COINPURSE_DIRECT_DATABASE_URL to the address of PostgreSQL itself.",
+        )
+        return
+    yield from _direct(patient)
+    if lock_timeout:
+        yield ok("a pooler in transaction mode; nothing is prepared, and locks end after a while")
+
+
+def _direct(patient: Patient) -> Iterator[Said]:
+    """Whether the other address goes past the pooler, into the same database."""
+    direct = Database.from_settings(patient.settings.direct())
+    try:
+        shares = pooling.shares_sessions(direct.conninfo)
+        with direct.read_aside(seconds=5) as work:
+            there = store.installation(work)
+    except psycopg.Error as error:
+        yield found(
+            f"COINPURSE_DIRECT_DATABASE_URL: {redact(str(error).strip())}", "Correct the address."
+        )
+        return
+    with patient.database().read_aside(seconds=5) as work:
+        here = store.installation(work)
+    if shares:
+        yield found(
+            "COINPURSE_DIRECT_DATABASE_URL leads to a pooler in transaction mode too",
+            "Give the address of PostgreSQL itself.",
+        )
+    elif here != there:
+        yield found(
+            "COINPURSE_DIRECT_DATABASE_URL leads to another database than DATABASE_URL",
+            "Give the address of the same database.",
+        )
 
 
 def embedded(patient: Patient) -> Iterator[Said]:

@@ -25,6 +25,7 @@ Check = Callable[[Patient], Iterator[Said]]
 CHECKS: tuple[tuple[str, Check], ...] = (
     ("database", database_checks.reachable),
     ("tables", database_checks.tables),
+    ("pooler", database_checks.pooler),
     ("embedded database", database_checks.embedded),
     ("stripe key", stripe_checks.key),
     ("key and data", stripe_checks.data),

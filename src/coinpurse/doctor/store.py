@@ -7,6 +7,8 @@ from datetime import datetime
 from coinpurse.db import UnitOfWork
 
 CLOCK = "SELECT clock_timestamp() AS now, current_setting('server_version') AS version"
+LOCK_TIMEOUT = "SELECT setting::int AS milliseconds FROM pg_settings WHERE name = 'lock_timeout'"
+INSTALLATION = "SELECT id::text AS id FROM coinpurse.installation"
 # The newest tell enough, and are found by index.
 OTHER_MODE = """
     SELECT count(*) AS found
@@ -24,6 +26,19 @@ def clock(work: UnitOfWork) -> tuple[datetime, str]:
     row = work.row(CLOCK)
     assert row is not None
     return row.now, row.version
+
+
+def lock_timeout(work: UnitOfWork) -> int:
+    """Return how long a statement waits for a lock, in milliseconds; 0 for ever."""
+    row = work.row(LOCK_TIMEOUT)
+    assert row is not None
+    return int(row.milliseconds)
+
+
+def installation(work: UnitOfWork) -> str | None:
+    """Return which store the database belongs to."""
+    row = work.row(INSTALLATION)
+    return row and str(row.id)
 
 
 def payments_of_other_mode(work: UnitOfWork, *, livemode: bool) -> int:
