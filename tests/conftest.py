@@ -17,13 +17,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode
 
-import psycopg
 import pytest
 import requests
 from argon2 import PasswordHasher
-from filelock import FileLock
 from flask import Flask, request
 from flask.testing import FlaskClient
 from playwright.sync_api import Browser, sync_playwright
@@ -31,10 +28,13 @@ from pydantic import SecretStr
 
 from coinpurse import Coinpurse
 from coinpurse.accounts import service as accounts
-from coinpurse.db import Database, embedded, upgrade
+from coinpurse.db import Database, embedded
 from coinpurse.settings import Settings
+from coinpurse.testing import postgresql, shared_folder
 
-TEMPLATE = "coinpurse_template"
+# The fixtures that hosts use; ours build on them.
+pytest_plugins = ["coinpurse.testing"]
+
 CHROMIUM_ARGUMENTS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -64,34 +64,24 @@ def _cheap_passwords() -> None:
 def server_address(tmp_path_factory: pytest.TempPathFactory) -> str:
     """A scratch PostgreSQL server with a migrated template database, shared by all workers of the run."""
     given = os.environ.get("COINPURSE_TEST_SERVER")
-    shared = tmp_path_factory.getbasetemp()
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        shared = shared.parent
-    # One worker starts the server and makes the template; the others find them.
-    with FileLock(shared / "server.lock"):
-        address = given or embedded.start(shared / "state")
-        with psycopg.connect(address, autocommit=True) as connection:
-            # The machine does not crash between two tests; what is committed is still written in order.
-            connection.execute("ALTER SYSTEM SET fsync = off")
-            connection.execute("SELECT pg_reload_conf()")
-            found = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [TEMPLATE])
-            if found.fetchone() is None:
-                connection.execute("DROP DATABASE IF EXISTS coinpurse_draft WITH (FORCE)")
-                connection.execute("CREATE DATABASE coinpurse_draft")
-                upgrade(Database(_of_database(address, "coinpurse_draft")))
-                connection.execute(f"ALTER DATABASE coinpurse_draft RENAME TO {TEMPLATE}")
+    address = given or embedded.start(shared_folder(tmp_path_factory) / "state")
+    # The machine does not crash between two tests; what is committed is still written in order.
+    postgresql.make_fast(address)
+    postgresql.prepare(address)
     return address
+
+
+@pytest.fixture(scope="session")
+def coinpurse_server(server_address: str) -> str:
+    """The server of `coinpurse.testing`: ours."""
+    return server_address
 
 
 @pytest.fixture
 def database_url(server_address: str) -> Iterator[str]:
     """The address of an empty, migrated database of this test's own."""
-    name = f"test_{secrets.token_hex(6)}"
-    with psycopg.connect(server_address, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE} STRATEGY FILE_COPY")
-    yield _of_database(server_address, name)
-    with psycopg.connect(server_address, autocommit=True) as connection:
-        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    with postgresql.new_database(server_address) as address:
+        yield address
 
 
 @pytest.fixture
@@ -137,14 +127,9 @@ class Sandbox:
 
 
 @pytest.fixture(scope="session")
-def sandbox_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
+def sandbox_process(stripe_sandbox_url: str) -> Sandbox:
     """The sandbox as a process of its own, one for each worker."""
-    state = tmp_path_factory.mktemp("sandbox") / "state.sqlite"
-    with _Started("stripe_sandbox", "serve", "--port", "0", "--state", str(state)) as process:
-        assert process.stdout is not None
-        line = process.stdout.readline()
-        assert line.startswith("stripe-sandbox listening on "), line
-        yield Sandbox(line.split()[-1])
+    return Sandbox(stripe_sandbox_url)
 
 
 @pytest.fixture
@@ -223,38 +208,6 @@ def eventually() -> Callable[..., Any]:
         return result
 
     return wait
-
-
-class _Started:
-    """A Python module run as a process of its own, stopped and waited for at the end."""
-
-    def __init__(self, module: str, *arguments: str, env: dict[str, str] | None = None) -> None:
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", module, *arguments],
-            stdout=subprocess.PIPE,
-            text=True,
-            env={**os.environ, **(env or {})},
-            cwd=Path(__file__).parent,
-        )
-
-    def __enter__(self) -> subprocess.Popen[str]:
-        return self.process
-
-    def __exit__(self, *_: object) -> None:
-        self.process.terminate()
-        try:
-            self.process.wait(10)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
-        assert self.process.stdout is not None
-        self.process.stdout.close()
-
-
-def _of_database(address: str, name: str) -> str:
-    """The same server, another database."""
-    facts = {**psycopg.conninfo.conninfo_to_dict(address), "dbname": name}
-    return f"postgresql:///?{urlencode({key: str(value) for key, value in facts.items()})}"
 
 
 @pytest.fixture(scope="session")

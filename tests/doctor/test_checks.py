@@ -15,7 +15,6 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import psycopg
 import pytest
 import requests
 from aiosmtpd.controller import Controller
@@ -27,7 +26,8 @@ from coinpurse.db import Database
 from coinpurse.doctor import Result, database_checks, exit_code
 from coinpurse.doctor.rules import problem_of_secret_key
 from coinpurse.inbox import HANDLED_TYPES
-from tests.conftest import TEMPLATE, Sandbox, _of_database
+from coinpurse.testing.postgresql import new_database
+from tests.conftest import Sandbox
 from tests.doctor.conftest import Examine
 
 LIVE = {
@@ -222,17 +222,10 @@ def test_store_with_another_database_is_found(
     examined: Examine, served: Callable[..., str], server_address: str
 ) -> None:
     """Its server answers 200, and the event is nowhere to be seen from here."""
-    name = f"other_{secrets.token_hex(4)}"
-    with psycopg.connect(server_address, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")
-    try:
-        other = _of_database(server_address, name)
+    with new_database(server_address) as other:
         origin = served(database_url=SecretStr(other))
         found = finding(examined(base_url=origin)["webhook round trip"])
         assert "another DATABASE_URL" in found.mend
-    finally:
-        with psycopg.connect(server_address, autocommit=True) as connection:
-            connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
 def test_store_that_does_not_answer_is_found(examined: Examine) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 import re
-import secrets
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,8 +14,8 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from coinpurse import Coinpurse, Settings
-from tests.conftest import Sandbox
+from coinpurse import Coinpurse
+from coinpurse.testing import BuyCoins
 
 PROJECT = Path(__file__).parents[2]
 
@@ -36,19 +35,8 @@ def example() -> ModuleType:
 
 
 @pytest.fixture
-def arcade(example: ModuleType, settings: Settings) -> Iterator[Flask]:
-    assert settings.database_url is not None
-    assert settings.stripe_webhook_secret is not None
-    app = example.create_app(
-        {
-            "TESTING": True,
-            "SECRET_KEY": secrets.token_hex(16),
-            "STRIPE_SECRET_KEY": settings.require_stripe_key(),
-            "STRIPE_WEBHOOK_SECRET": settings.stripe_webhook_secret.get_secret_value(),
-            "STRIPE_API_BASE": settings.stripe_api_base,
-            "DATABASE_URL": settings.database_url.get_secret_value(),
-        }
-    )
+def arcade(example: ModuleType, coinpurse_config: dict[str, object]) -> Iterator[Flask]:
+    app = example.create_app(coinpurse_config)
     yield app
     with app.app_context():
         example.db.engine.dispose()
@@ -80,21 +68,27 @@ def purse_of(arcade: Flask) -> Coinpurse:
 
 
 def test_a_player_buys_coins_and_plays(
-    arcade: Flask, player: FlaskClient, sandbox: Sandbox, example: ModuleType
+    arcade: Flask, player: FlaskClient, buy_coins: BuyCoins, example: ModuleType
 ) -> None:
-    bought = player.post(
-        "/api/payment/create-checkout-session",
-        json={"pack": "pouch"},
-        headers={"Origin": "http://127.0.0.1:5000"},
-    )
-    sandbox.pay(bought.json["session_id"])
-    assert player.get(f"/api/payment/status/{bought.json['session_id']}").json["coins_added"] == 100
-
+    bought = buy_coins(player, pack="pouch")
     page = submit(player, "/play/pinball", key="first")
 
+    assert bought.payment.status == "completed"
     assert "You scored" in page.text
     assert purse_of(arcade).wallet("1").balance == 90
     assert plays(arcade, example) == 1
+
+
+def test_coins_that_were_played_away_are_owed_after_a_refund(
+    arcade: Flask, player: FlaskClient, buy_coins: BuyCoins
+) -> None:
+    bought = buy_coins(player, pack="pouch")
+    submit(player, "/play/pinball", key="first")
+
+    assert bought.refund().status == "refunded"
+
+    assert purse_of(arcade).wallet("1").debt == 10
+    assert "takes 10 coins" in submit(player, "/play/pinball", key="second").text
 
 
 def test_a_double_click_is_one_play(
