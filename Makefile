@@ -7,6 +7,7 @@ SEED ?= 1
 SEEDS ?= 1
 STEPS ?= 40
 JOBS ?= 2
+MINUTES ?= 6
 VENV := .venv
 BIN := $(VENV)/bin
 CLI := .tools/node_modules/.bin/stripe
@@ -14,7 +15,7 @@ BANDIT := src examples
 AXE := .tools/node_modules/axe-core/axe.min.js
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-system simulate bench bench-quick lint audit format translations constraints stripe-cli axe clean
+.PHONY: help demo test test-system simulate fuzz bench bench-quick lint audit format translations constraints stripe-cli axe clean
 
 help:  ## List the targets.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -30,6 +31,11 @@ test-system: $(VENV)/dev.stamp  ## Run what takes longer: servers killed and res
 
 simulate: $(VENV)/dev.stamp  ## Run the store under faults: SEED=… SEEDS=… STEPS=… JOBS=… (docs/testing.md).
 	$(BIN)/python -m tests.simulation --seed $(SEED) --seeds $(SEEDS) --steps $(STEPS) --jobs $(JOBS) $(if $(MUTANT),--mutant $(MUTANT))
+
+fuzz: $(VENV)/dev.stamp  ## Feed odd input to all that reads what others send: MINUTES=… (docs/testing.md).
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt --group fuzz || \
+		echo "Atheris cannot be installed here: mutations go on without guidance"
+	$(BIN)/python -m tests.fuzz --minutes $(MINUTES)
 
 bench: $(VENV)/dev.stamp  ## Measure speed beside PostgreSQL itself: a quarter of an hour, 6 GB of disk for a while.
 	$(BIN)/python -m benchmarks

@@ -164,6 +164,9 @@ class _Reader:
         field = f"prices.{code}"
         if type(amount) not in (str, int, Decimal):
             raise self.mistake(field, _('is no amount; write it in quotes, as in "9.99"'))
+        # Python would also take 1_0 and figures of other scripts.
+        if isinstance(amount, str) and ("_" in amount or not amount.isascii()):
+            raise self.mistake(field, _('is not a number; write it as "9.99"'))
         try:
             price = Money.from_major(Decimal(amount), code)  # type: ignore[arg-type]
         except InvalidOperation:

@@ -49,7 +49,8 @@ def _reader_for(event: Fields) -> EventReader:
 
 def _name(event: Fields, field: str) -> str:
     name = event.text(field)
-    if NAME_FORM.fullmatch(name) is None:
+    # Two broken names must not become one: what had to be replaced is no name.
+    if NAME_FORM.fullmatch(name) is None or name != event.raw()[field]:
         raise UnreadableError(f"event: {field} has to be up to 255 visible ASCII characters")
     return name
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
+from coinpurse.db.texts import storable
+
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # What a 64-bit column can hold; Stripe's own integers are far smaller.
 LARGEST_INTEGER = 2**63 - 1
@@ -37,13 +39,13 @@ class Fields:
         return UnreadableError(f"{self.kind}: {name} has to be {wanted} and is {state}")
 
     def optional_text(self, name: str) -> str | None:
-        """Text; None where it is absent, null or empty."""
+        """Text that a database takes; None where it is absent, null or empty."""
         value = self._values.get(name)
         if value is None or value == "":
             return None
         if not isinstance(value, str):
             raise self._unreadable(name, "text")
-        return value
+        return storable(value)
 
     def text(self, name: str) -> str:
         """Text that is present and not empty."""
@@ -137,7 +139,7 @@ class Fields:
         for entry in value.values():
             if not isinstance(entry, str | int):
                 raise self._unreadable("metadata", "a JSON object of texts")
-        return {str(key): str(entry) for key, entry in value.items()}
+        return {storable(str(key)): storable(str(entry)) for key, entry in value.items()}
 
     def raw(self) -> Mapping[str, object]:
         """The object as it came."""

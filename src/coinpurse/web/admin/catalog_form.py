@@ -161,5 +161,6 @@ def _currencies(catalog: Catalog) -> list[str]:
 
 
 def _sent_currencies() -> list[str]:
-    names = [name for name in request.form if name.startswith(PRICE)]
+    # A part of a multipart form that has no name is there as None.
+    names = [name for name in request.form if name and name.startswith(PRICE)]
     return [name[len(PRICE) :] for name in names if len(name) == len(PRICE) + 3]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from decimal import Decimal
 from uuid import UUID
@@ -26,6 +27,7 @@ from coinpurse.web.language import lazy_gettext as _
 
 REFUND: Action = "refund"
 LONGEST_AMOUNT = 32
+AMOUNT = re.compile(r"[0-9][0-9.,'’ \u00a0\u202f]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,13 +192,19 @@ def _read_wish() -> Wish:
 
 def _read_amount(wish: Wish, payment: Payment) -> int | None:
     """The amount that was typed, in minor units; None for all. Raises InvalidRequest."""
-    if wish.part == "all":
-        return None
+    return None if wish.part == "all" else read_amount(wish.amount, payment.paid.currency)
+
+
+def read_amount(typed: str, currency: str) -> int:
+    """Return an amount as the reader writes it, in minor units. Raises InvalidRequest."""
     try:
-        typed = parse_decimal(wish.amount, locale=language.reader_locale(), strict=True)
+        # Python would also take 1e5 and 1_0, which nobody means who types an amount.
+        if AMOUNT.fullmatch(typed) is None:
+            raise ValueError
+        amount = parse_decimal(typed, locale=language.reader_locale(), strict=True)
     except (NumberFormatError, ValueError):
         raise InvalidRequest("amount", "is not an amount") from None
-    money = Money.from_major(Decimal(typed), payment.paid.currency)
+    money = Money.from_major(Decimal(amount), currency)
     if not money.amount_minor:
         raise InvalidRequest("amount", "is nothing")
     return money.amount_minor
