@@ -15,7 +15,7 @@ BANDIT := src examples
 AXE := .tools/node_modules/axe-core/axe.min.js
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-system simulate fuzz bench bench-quick lint audit format translations constraints stripe-cli axe clean
+.PHONY: help demo test test-system simulate fuzz bench bench-quick docs stripe-check lint audit format translations constraints stripe-cli axe clean
 
 help:  ## List the targets.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -42,6 +42,13 @@ bench: $(VENV)/dev.stamp  ## Measure speed beside PostgreSQL itself: a quarter o
 
 bench-quick: $(VENV)/dev.stamp  ## The same, small: a minute, for a first impression.
 	$(BIN)/python -m benchmarks --quick
+
+docs: $(VENV)/dev.stamp  ## Build the documentation into build/docs.
+	$(BIN)/python -m sphinx -W --keep-going -q -E -j auto -d build/doctrees docs build/docs
+	@echo "build/docs/index.html"
+
+stripe-check: $(VENV)/dev.stamp  ## Make our calls on a test account of yours at Stripe (docs/stripe-check.md).
+	$(BIN)/python -m tests.stripe_check
 
 lint: $(VENV)/dev.stamp  ## Check form, types, the direction of imports.
 	$(BIN)/ruff check
@@ -96,5 +103,5 @@ $(VENV)/demo.stamp: $(VENV)/bin/python pyproject.toml constraints.txt
 
 $(VENV)/dev.stamp: $(VENV)/demo.stamp
 	@echo "Installing what the tests need …"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt --group dev
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt --group dev --group docs
 	@touch $@

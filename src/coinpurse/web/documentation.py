@@ -121,7 +121,7 @@ def docs() -> Response:
                 language.current_language(), language.current_language()
             ),
             info=spec["info"],
-            groups=_groups(spec),
+            groups=groups_of(spec),
             base_url=current_purse().settings.base_url,
             has_service="key" in spec["components"]["securitySchemes"],
         )
@@ -172,7 +172,8 @@ def _operations(spec: Mapping[str, Any]) -> Iterator[tuple[str, str, dict[str, A
                 yield method, path, {**words, "parameters": [*shared, *words.get("parameters", [])]}
 
 
-def _groups(spec: Mapping[str, Any]) -> dict[str, list[Operation]]:
+def groups_of(spec: Mapping[str, Any]) -> dict[str, list[Operation]]:
+    """Return the operations of a description, as pages list them, by their tags."""
     groups: dict[str, list[Operation]] = {}
     for method, path, words in _operations(spec):
         groups.setdefault(words["tags"][0], []).append(_operation(method, path, words))

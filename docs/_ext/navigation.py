@@ -1,0 +1,66 @@
+"""The menu, from the lists of links that the index pages have anyway; and the language of each page."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from sphinx.application import Sphinx
+
+# Pages whose links to other pages are the menu below them, under the heading that they stand under.
+INDEXES = ("index", "zh_CN/index", "decisions/README")
+LINK = re.compile(r"\]\((?P<page>[\w./-]+)\.md\)")
+CHINESE = "zh_CN/"
+
+
+def setup(app: Sphinx) -> dict[str, bool]:
+    """Register with Sphinx."""
+    app.connect("source-read", add_menu)
+    app.connect("html-page-context", name_language)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
+
+
+def add_menu(app: Sphinx, docname: str, source: list[str]) -> None:
+    """Give an index page its toctrees. Pages that no index names yet come last of the guides."""
+    if docname not in INDEXES:
+        return
+    sections = list(_sections(source[0]))
+    if docname == "index":
+        named = {page for _caption, pages in sections for page in pages}
+        spare = sorted(set(_pages_beside(Path(app.srcdir))) - named)
+        if spare:
+            sections.append(("More", spare))
+    source[0] += "".join(_toctree(caption, pages) for caption, pages in sections if pages)
+
+
+def name_language(
+    _app: Sphinx, pagename: str, _template: str, context: dict[str, Any], _tree: object
+) -> None:
+    """Say the page's own language to browsers and screen readers."""
+    context["language"] = "zh-CN" if pagename.startswith(CHINESE) else "en"
+
+
+def _sections(text: str) -> Iterator[tuple[str, list[str]]]:
+    """Each heading of the second level with the pages that are linked below it, once each and in order.
+
+    A page without such headings is one section, and has no caption.
+    """
+    _head, *parts = re.split(r"^## ", text, flags=re.MULTILINE)
+    for part in parts or [f"\n{text}"]:
+        caption, _newline, body = part.partition("\n")
+        pages = [found["page"] for found in LINK.finditer(body)]
+        yield caption.strip(), [page for page in dict.fromkeys(pages) if not page.startswith("..")]
+
+
+def _pages_beside(folder: Path) -> Iterator[str]:
+    for path in folder.glob("*.md"):
+        if path.stem != "index":
+            yield str(PurePosixPath(path.stem))
+
+
+def _toctree(caption: str, pages: list[str]) -> str:
+    named = [f":caption: {caption}"] if caption else []
+    lines = ["", "", "```{toctree}", ":hidden:", *named, "", *pages, "```", ""]
+    return "\n".join(lines)
