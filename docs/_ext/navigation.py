@@ -23,15 +23,14 @@ def setup(app: Sphinx) -> dict[str, bool]:
 
 
 def add_menu(app: Sphinx, docname: str, source: list[str]) -> None:
-    """Give an index page its toctrees. Pages that no index names yet come last of the guides."""
+    """Give an index page its toctrees. Pages beside it that it does not name yet come last."""
     if docname not in INDEXES:
         return
     sections = list(_sections(source[0]))
-    if docname == "index":
-        named = {page for _caption, pages in sections for page in pages}
-        spare = sorted(set(_pages_beside(Path(app.srcdir))) - named)
-        if spare:
-            sections.append(("More", spare))
+    named = {page for _caption, pages in sections for page in pages}
+    beside = Path(app.srcdir, docname).parent.glob("*.md")
+    spare = sorted({path.stem for path in beside} - named - {PurePosixPath(docname).name})
+    sections.append(("", spare))
     source[0] += "".join(_toctree(caption, pages) for caption, pages in sections if pages)
 
 
@@ -52,12 +51,6 @@ def _sections(text: str) -> Iterator[tuple[str, list[str]]]:
         caption, _newline, body = part.partition("\n")
         pages = [found["page"] for found in LINK.finditer(body)]
         yield caption.strip(), [page for page in dict.fromkeys(pages) if not page.startswith("..")]
-
-
-def _pages_beside(folder: Path) -> Iterator[str]:
-    for path in folder.glob("*.md"):
-        if path.stem != "index":
-            yield str(PurePosixPath(path.stem))
 
 
 def _toctree(caption: str, pages: list[str]) -> str:
