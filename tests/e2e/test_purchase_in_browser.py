@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 import requests
@@ -90,7 +92,9 @@ def test_3d_secure_is_passed_on_the_way(open_page: OpenPage) -> None:
     expect_coins(page, "100")
 
 
-def test_a_declined_card_is_followed_by_another_in_the_same_checkout(open_page: OpenPage) -> None:
+def test_a_declined_card_is_followed_by_another_in_the_same_checkout(
+    open_page: OpenPage, eventually: Callable[..., Any]
+) -> None:
     page = open_page()
     register(page)
     choose(page, "pouch")
@@ -99,7 +103,11 @@ def test_a_declined_card_is_followed_by_another_in_the_same_checkout(open_page: 
     expect(page.get_by_test_id("alert")).to_be_visible()
 
     # The buyer goes back to the store, reads why, and takes the open order up again.
-    page.goto("/payment/cancel")
+    def reads_why() -> bool:
+        page.goto("/payment/cancel")
+        return page.get_by_test_id("why-declined").is_visible()
+
+    eventually(reads_why, 30)
     expect(page.get_by_test_id("why-declined")).to_contain_text("enough money")
     page.get_by_test_id("resume").click()
     assert page.url == checkout

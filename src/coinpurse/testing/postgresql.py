@@ -42,8 +42,12 @@ def new_database(server: str) -> Iterator[str]:
     with psycopg.connect(server, autocommit=True) as connection:
         connection.execute("SELECT pg_advisory_lock_shared(%s)", [TEMPLATE_LOCK])
         connection.execute(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE} STRATEGY FILE_COPY")
+    address = address_of(server, name)
+    with psycopg.connect(address, autocommit=True) as connection:
+        # A store of its own: where several share a sandbox, none restores another's purchases.
+        connection.execute("UPDATE coinpurse.installation SET id = DEFAULT")
     try:
-        yield address_of(server, name)
+        yield address
     finally:
         with psycopg.connect(server, autocommit=True) as connection:
             connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
