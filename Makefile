@@ -11,11 +11,17 @@ MINUTES ?= 6
 VENV := .venv
 BIN := $(VENV)/bin
 CLI := .tools/node_modules/.bin/stripe
+# What shows whether another version of Python or of a dependency will do: each is used at least once, some minutes in all.
+SHORT := tests/test_money.py tests/test_settings.py tests/test_jobs.py tests/test_logs.py tests/test_operations.py \
+	tests/accounts tests/api_keys tests/catalog tests/db/test_migrate.py tests/db/test_engine.py tests/db/test_joining.py \
+	tests/endpoints/test_webhooks.py tests/inbox tests/notifications/test_alerts.py tests/outbox tests/purchases \
+	tests/package/test_public_names.py tests/web/test_accounts_api.py tests/web/test_admin_pages.py \
+	tests/web/test_pages_translations.py tests/web/test_payment.py tests/web/test_service.py tests/processes/test_demo.py
 BANDIT := src examples
 AXE := .tools/node_modules/axe-core/axe.min.js
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-system simulate fuzz bench bench-quick docs stripe-check lint audit format translations constraints stripe-cli axe clean
+.PHONY: help demo test test-system test-lowest test-python simulate fuzz bench bench-quick docs stripe-check lint audit format translations constraints stripe-cli axe clean
 
 help:  ## List the targets.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -28,6 +34,21 @@ test: $(VENV)/dev.stamp  ## Set everything up and run the tests.
 
 test-system: $(VENV)/dev.stamp  ## Run what takes longer: servers killed and restarted, browsers, failover, a short simulation.
 	$(BIN)/python -m pytest -n auto -m system
+
+test-lowest:  ## Run a short set with the lowest versions of what we depend on (PYTHON=… for another Python).
+	@rm -rf build/lowest && mkdir -p build
+	@$(PYTHON) -m venv build/lowest
+	@build/lowest/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt pip packaging
+	build/lowest/bin/python tests/package/lowest.py > build/lowest.txt
+	@build/lowest/bin/python -m pip install --quiet --disable-pip-version-check -r build/lowest.txt --group short -e '.[demo]'
+	build/lowest/bin/python -m pytest -n auto $(SHORT)
+
+test-python:  ## Run the same set on another Python: make test-python PYTHON=/path/to/python3.13
+	@rm -rf build/python && mkdir -p build
+	@$(PYTHON) -m venv build/python
+	@build/python/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt pip
+	@build/python/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt --group short -e '.[demo]'
+	build/python/bin/python -m pytest -n auto $(SHORT)
 
 simulate: $(VENV)/dev.stamp  ## Run the store under faults: SEED=… SEEDS=… STEPS=… JOBS=… (docs/testing.md).
 	$(BIN)/python -m tests.simulation --seed $(SEED) --seeds $(SEEDS) --steps $(STEPS) --jobs $(JOBS) $(if $(MUTANT),--mutant $(MUTANT))

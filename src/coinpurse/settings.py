@@ -170,7 +170,10 @@ class Settings(BaseSettings):
     def _base_url(cls, value: str) -> str:
         value = value.rstrip("/")
         if origin_of(value) != value.lower():
-            raise ValueError("write the public origin alone, such as https://coins.example.com")
+            raise ValueError(
+                "write the public origin alone, such as https://coins.example.com; the store has no path but a"
+                " host name of its own, or is mounted into a host app"
+            )
         return value.lower()
 
     @field_validator("wallet_url")

@@ -15,6 +15,18 @@ from blinker import NamedSignal, Namespace
 from coinpurse import outbox
 from coinpurse.db import UnitOfWork
 
+__all__ = [
+    "alert_operator",
+    "coins_credited",
+    "coins_spent",
+    "dispute_closed",
+    "dispute_opened",
+    "operator_alerted",
+    "payment_completed",
+    "payment_refunded",
+    "send_after_commit",
+]
+
 _signals = Namespace()
 coins_credited = _signals.signal("coins-credited")
 coins_spent = _signals.signal("coins-spent")

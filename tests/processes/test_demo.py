@@ -10,7 +10,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,18 +31,23 @@ def free_port() -> int:
 
 
 class Demo:
-    """A running demo."""
+    """A running demo. program: what starts it; by default this checkout."""
 
-    def __init__(self, folder: Path, port: int, sandbox_port: int) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        port: int,
+        sandbox_port: int,
+        *,
+        program: Sequence[str] = (sys.executable, "-m", "coinpurse"),
+    ) -> None:
         self.url = f"http://127.0.0.1:{port}"
         self.sandbox = Sandbox(f"http://127.0.0.1:{sandbox_port}")
         self.log = folder / "log"
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
                 [
-                    sys.executable,
-                    "-m",
-                    "coinpurse",
+                    *program,
                     "demo",
                     "--port",
                     str(port),
@@ -80,11 +85,11 @@ class Demo:
         assert (ended.returncode, ended.stderr) == (0, "")
         return json.loads(ended.stdout)
 
-    def stop(self) -> None:
-        """Ctrl-C, and see that nothing it started is left."""
+    def stop(self, number: signal.Signals = signal.SIGINT) -> None:
+        """Ctrl-C, or another signal, and see that nothing it started is left."""
         started = psutil.Process(self.process.pid).children(recursive=True)
-        self.process.send_signal(signal.SIGINT)
-        self.process.wait(40)
+        self.process.send_signal(number)
+        assert self.process.wait(40) == 0
         _, left = psutil.wait_procs(started, timeout=10)
         assert left == []
 
