@@ -22,7 +22,7 @@ from typing import Any
 import pytest
 import requests
 
-from tests.conftest import shared_folder
+from coinpurse.testing import shared_folder
 from tests.processes.test_demo import SET_ASIDE, Demo, free_port
 
 pytestmark = pytest.mark.system
