@@ -40,7 +40,7 @@ def demo_on(options: str, folder: Path) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.parametrize(
     ("options", "said"),
-    [("ro", "Read-only file system"), ("size=4m", "No space left on device")],
+    [("ro", "Read-only file system"), ("size=4m", "no space left on device")],
     ids=["read-only", "full"],
 )
 def test_a_disk_that_takes_nothing_is_named_with_the_mend(

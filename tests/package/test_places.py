@@ -80,7 +80,7 @@ def test_a_base_url_with_a_path_is_refused_with_the_mend() -> None:
 def test_a_host_below_a_path_keeps_its_buyers_there(settings: Settings) -> None:
     app = Flask("host")
     app.config.update(SECRET_KEY="not a secret", APPLICATION_ROOT="/shop")
-    Coinpurse(app, settings=settings, user_id=lambda: "ada")
+    purse = Coinpurse(app, settings=settings, user_id=lambda: "ada")
     client = Client(DispatcherMiddleware(Flask("front"), {"/shop": app}))
 
     packs = client.get("/shop/coins/").text
@@ -94,9 +94,10 @@ def test_a_host_below_a_path_keeps_its_buyers_there(settings: Settings) -> None:
     assert 'action="/shop/coins/buy/chest' in packs
     assert 'href="/coins/' not in packs
     assert answer.status_code == 200
-    with Coinpurse(settings=settings).database.connection() as connection:
-        (kept,) = connection.execute("SELECT parameters FROM coinpurse.payment_sessions").fetchall()
-    assert f"{settings.base_url}/shop/coins/payment/success" in json.dumps(kept)
+    with purse.database.unit_of_work() as work:
+        (sent,) = work.rows("SELECT stripe_parameters FROM coinpurse.payment_sessions")
+    purse.database.close()
+    assert f"{settings.base_url}/shop/coins/payment/success?" in json.dumps(sent.stripe_parameters)
 
 
 def test_an_old_python_is_refused_by_name(tmp_path: Path) -> None:

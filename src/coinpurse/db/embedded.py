@@ -9,6 +9,7 @@ import atexit
 import json
 import os
 import re
+import shutil
 import warnings
 from pathlib import Path
 
@@ -16,6 +17,8 @@ from coinpurse.errors import ConfigurationError
 
 # The wheel hands the path to a shell and writes it into an address, and quotes it in neither.
 SAFE_PATH = re.compile(r"[\w/.+@~-]+")
+# What an empty database takes: 40 MB of tables and 16 MB of log, and some to work with.
+ROOM_MB = 64
 
 
 def start(state_dir: Path) -> str:
@@ -58,6 +61,13 @@ def start(state_dir: Path) -> str:
             " Make the folder writable or name another with COINPURSE_STATE_DIR."
         ) from error
     except Exception as error:
+        free_mb = shutil.disk_usage(data.parent).free // 2**20
+        if free_mb < ROOM_MB:
+            # Its own programs say so, to nobody.
+            raise ConfigurationError(
+                f"The embedded PostgreSQL cannot use {data}: no space left on device ({free_mb} MB; it takes"
+                f" {ROOM_MB}). Make room or name another folder with COINPURSE_STATE_DIR."
+            ) from error
         raise ConfigurationError(
             f"The embedded PostgreSQL did not start; see {data / 'log'}. ({type(error).__name__}: {error})"
         ) from error
