@@ -39,7 +39,8 @@ def fill_in(_app: Sphinx, _docname: str, source: list[str]) -> None:
 
 def operations() -> Iterator[str]:
     """Everything that can be called over HTTP, from the application's own description."""
-    for group, found in groups_of(description()).items():
+    described = description()
+    for group, found in groups_of(described).items():
         yield f"## {group}\n"
         for operation in found:
             yield f"### {operation.summary}\n"
@@ -50,7 +51,11 @@ def operations() -> Iterator[str]:
                 yield operation.text + "\n"
             if operation.values:
                 yield from _values(operation.values)
-            yield from _table(("answer", "holds, or the codes of refusals"), operation.answers)
+            answers = described["paths"][operation.path][operation.method.lower()]["responses"]
+            yield from _table(
+                ("answer", "holds, or the codes of refusals"),
+                ((status, _held(answers[status]) or text) for status, text in operation.answers),
+            )
 
 
 def objects() -> Iterator[str]:
@@ -108,9 +113,9 @@ def stripe_types() -> Iterator[str]:
 def counted() -> Iterator[str]:
     """The metrics of things that happen."""
     made = [
-        child._parent  # noqa: SLF001  Ours.
-        for child in vars(Counts()).values()
-        if isinstance(child, dict)
+        kept._parent if isinstance(kept, dict) else kept  # noqa: SLF001  Ours.
+        for kept in vars(Counts()).values()
+        if isinstance(kept, (dict, MetricWrapperBase))
     ]
     yield from _table(
         ("metric", "type", "labels", "meaning"),
@@ -144,6 +149,13 @@ def _metric(metric: MetricWrapperBase) -> tuple[str, str, str, str]:
     kind = str(metric._type)  # noqa: SLF001
     name = facts["_name"] + ("_total" if kind == "counter" else "")
     return f"`{name}`", kind, ", ".join(facts["_labelnames"]), facts["_documentation"]
+
+
+def _held(answer: Mapping[str, Any]) -> str:
+    """A link to the object that an answer holds; nothing for refusals, whose codes say more."""
+    schema = answer.get("content", {}).get("application/json", {}).get("schema", {})
+    link = _kind(schema) if "$ref" in schema else ""
+    return "" if "Refusal" in link or "InsufficientCoins" in link else link
 
 
 def _values(values: Iterable[Value]) -> Iterator[str]:
