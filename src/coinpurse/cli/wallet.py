@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from dataclasses import asdict
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 import click
 
@@ -15,8 +16,14 @@ from coinpurse.db import UnitOfWork
 from coinpurse.ledger import Explanation, GrantStory, Transaction, Wallet
 from coinpurse.ledger.rules import require_callers_key
 
+# Before 8.4 click has no brackets here.
+if TYPE_CHECKING:
+    _Type = click.ParamType[datetime]
+else:
+    _Type = click.ParamType
 
-class _Moment(click.ParamType[datetime]):
+
+class _Moment(_Type):
     """A time in ISO 8601; one without a zone is local."""
 
     name = "time"
