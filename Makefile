@@ -21,7 +21,7 @@ BANDIT := src examples
 AXE := .tools/node_modules/axe-core/axe.min.js
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-system test-lowest test-python simulate fuzz bench bench-quick docs stripe-check lint audit format translations constraints stripe-cli axe clean
+.PHONY: help demo test test-system test-lowest test-python simulate fuzz bench bench-quick bench-load bench-plans soak docs stripe-check lint audit format translations constraints stripe-cli axe clean
 
 help:  ## List the targets.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -70,6 +70,16 @@ docs: $(VENV)/dev.stamp  ## Build the documentation into build/docs.
 
 stripe-check: $(VENV)/dev.stamp  ## Make our calls on a test account of yours at Stripe (docs/stripe-check.md).
 	$(BIN)/python -m tests.stripe_check
+
+bench-load: $(VENV)/dev.stamp  ## More and more visitors until the store has enough, and then more: some minutes.
+	$(BIN)/python -m benchmarks.load
+
+bench-plans: $(VENV)/dev.stamp  ## How PostgreSQL finds things among ten million ledger rows: some minutes, 6 GB of disk.
+	$(BIN)/python -m benchmarks.plans
+
+soak: MINUTES := 30
+soak: $(VENV)/dev.stamp  ## An ordinary load for MINUTES=30; fails where memory or connections go on growing.
+	$(BIN)/python -m benchmarks.soak --minutes $(MINUTES)
 
 lint: $(VENV)/dev.stamp  ## Check form, types, the direction of imports.
 	$(BIN)/ruff check

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import socket
 from contextlib import suppress
 from typing import Any
@@ -14,9 +15,12 @@ from gunicorn.glogging import Logger
 
 from coinpurse import logs
 from coinpurse.app import create_app
+from coinpurse.cli import overload
 from coinpurse.counting import Folder, folder_of, keep_in
 from coinpurse.errors import ConfigurationError
 from coinpurse.settings import Settings
+
+OPEN_FILES = 16_384
 
 
 class _Logger(Logger):  # type: ignore[misc]  # It has no types.
@@ -59,6 +63,7 @@ def serve(host: str, port: int, workers: int) -> None:
     A socket handed over by systemd is used instead of --host and --port.
     """
     logs.configure()
+    _open_as_many_files_as_may_be()
     settings = Settings()
     # A wrong setting or an unmigrated database ends the command here, with its mend, not in a loop of workers.
     create_app(settings).extensions["coinpurse"].database.close()
@@ -71,7 +76,7 @@ def serve(host: str, port: int, workers: int) -> None:
         "bind": address,
         "workers": workers,
         "threads": settings.threads,
-        "worker_class": "gthread",
+        "worker_class": overload.Worker,
         "timeout": 120,
         "graceful_timeout": 30,
         "loglevel": "warning",
@@ -90,6 +95,15 @@ def _gather(counted: Folder) -> None:
     """Keep the counts of a worker process that has ended."""
     with suppress(OSError):
         counted.gather()
+
+
+def _open_as_many_files_as_may_be() -> None:
+    """Raise the first limit to what the system allows: 1,024 are not enough for a process with 1,000 connections."""
+    first, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = OPEN_FILES if most == resource.RLIM_INFINITY else min(most, OPEN_FILES)
+    if first != resource.RLIM_INFINITY and first < wanted:
+        with suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
 
 
 def _require_free(host: str, port: int) -> None:

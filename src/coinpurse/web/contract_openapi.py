@@ -13,7 +13,7 @@ from coinpurse.web import openapi
 from coinpurse.web.openapi import component, parameter
 from coinpurse.web.openapi import marked as _
 
-LOGIN = ("login_required", "database_unavailable")
+LOGIN = ("login_required", "database_unavailable", "overloaded")
 CHANGE = (*LOGIN, "wrong_origin", "json_required")
 URL: openapi.Schema = {"type": "string", "format": "uri", "maxLength": 2048}
 SESSION_ID = parameter(

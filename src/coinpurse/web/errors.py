@@ -89,6 +89,8 @@ ANSWERS = {
         502, _("Stripe could not be asked. Please try again in a moment.")
     ),
     "database_unavailable": Answer(503, _("The store is busy. Please try again in a moment.")),
+    # The server itself says it, in `cli/overload.py`, where a request has waited for long.
+    "overloaded": Answer(503, _("The store is busy. Please try again in a moment.")),
     "login_required": Answer(401, _("Please log in first.")),
     "invalid_key": Answer(401, _("Send a valid key in the header Authorization: Bearer cpk_…")),
     "missing_scope": Answer(403, _("This key lacks the scope %(scope)s."), ("scope",)),

@@ -17,7 +17,7 @@ from coinpurse.web.errors import RequestRefused, answer_in_json
 from coinpurse.web.openapi import marked as _
 from coinpurse.web.service_fields import Fields
 
-ALWAYS = ("invalid_key", "missing_scope", "invalid_request", "database_unavailable")
+ALWAYS = ("invalid_key", "missing_scope", "invalid_request", "database_unavailable", "overloaded")
 ALWAYS_FOR_CHANGES = (
     "idempotency_key_required",
     "invalid_json",

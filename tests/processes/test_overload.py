@@ -1,0 +1,59 @@
+"""What the server answers when requests wait for long."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import psycopg
+import requests
+
+from coinpurse import Coinpurse
+from coinpurse.cli.overload import LONGEST_WAIT_SECONDS
+from tests.conftest import Store
+
+BLOCKED = "SELECT FROM pg_locks WHERE NOT granted"
+
+
+def test_what_has_waited_for_long_is_refused_and_may_come_again(
+    store: Store, purse: Coinpurse, database_url: str, eventually: Callable[..., Any]
+) -> None:
+    purse.credit("ada", 5, key="given")
+    key = {"Authorization": f"Bearer {purse.api_keys.create('load', ['spend', 'read']).text}"}
+    store.environment["COINPURSE_THREADS"] = "1"
+    store.start_web()
+
+    def ask(path: str) -> requests.Response:
+        return requests.get(f"{store.url}{path}", headers=key, timeout=60)
+
+    def spend() -> requests.Response:
+        return requests.post(
+            f"{store.url}/api/v1/wallets/ada/spend",
+            json={"coins": 1},
+            headers={**key, "Idempotency-Key": "spell"},
+            timeout=60,
+        )
+
+    with psycopg.connect(database_url) as holder, ThreadPoolExecutor(4) as pool:
+        holder.execute("SELECT FROM coinpurse.wallets WHERE user_id = 'ada' FOR UPDATE")
+        first = pool.submit(spend)
+        with psycopg.connect(database_url, autocommit=True) as looker:
+            eventually(lambda: looker.execute(BLOCKED).rowcount)
+        # The only thread is at work; these queue behind it.
+        program, page, probe = (
+            pool.submit(ask, path) for path in ("/api/v1/wallets/bob", "/", "/healthz")
+        )
+        time.sleep(LONGEST_WAIT_SECONDS + 0.5)
+        holder.rollback()
+
+    assert first.result().status_code == 200
+    assert probe.result().status_code == 200
+    for refused in (program.result(), page.result()):
+        assert (refused.status_code, refused.headers["Retry-After"]) == (503, "2")
+    assert program.result().json()["code"] == "overloaded"
+    assert page.result().headers["Content-Type"].startswith("text/plain")
+    # All is as before.
+    assert ask("/api/v1/wallets/bob").status_code == 200
+    assert spend().json()["created"] is False
