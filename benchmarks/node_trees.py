@@ -70,7 +70,8 @@ def _lines(
     if rows is not None:
         cost = float(node.value("total_cost") or 0)
         words = WORDS.get(node.name, node.name.capitalize())
-        index, place = node.value("indexid"), node.value("scanrelid")
+        index = node.value("indexid")
+        place = node.value("scanrelid") or node.value("nominalRelation")
         if index is not None:
             words += f" using {names.get(int(index), index)}"
         table = tables[int(place) - 1] if place is not None else None

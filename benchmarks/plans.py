@@ -44,6 +44,11 @@ SELECT c.relname, c.reltuples::bigint AS rows, pg_table_size(c.oid) AS heap, pg_
  WHERE c.relnamespace = 'coinpurse'::regnamespace AND c.relkind IN ('r', 'p') AND c.reltuples > 0
  ORDER BY pg_total_relation_size(c.oid) DESC LIMIT 5
 """
+TELL = """
+SET LOCAL client_min_messages = 'log';
+SET LOCAL debug_pretty_print = off;
+SET LOCAL debug_print_plan = on
+"""
 STATEMENT = re.compile(r'^SQL (?:statement|expression) "(.*?)"$', re.MULTILINE | re.DOTALL)
 PLACE = re.compile(r"^PL/pgSQL function ([\w.]+)\(.*?\) line (\d+)", re.MULTILINE)
 WIDTH = 110
@@ -139,13 +144,14 @@ def look(url: str) -> Iterator[Seen]:
 def _telling(url: str, seen: Seen) -> Iterator[tuple[psycopg.Connection, Seen]]:
     with psycopg.connect(url, prepare_threshold=None) as connection:
         names = dict(connection.execute(NAMES).fetchall())
-        connection.execute("SET LOCAL client_min_messages = 'log'; SET LOCAL debug_print_plan = on")
+        connection.execute(TELL)
 
         def hear(said: psycopg.errors.Diagnostic) -> None:
             if said.message_primary == "plan:" and said.message_detail:
                 lines = node_trees.plan_lines(said.message_detail, names)
-                if lines:
-                    seen.plans.append((_about(said.context or ""), lines))
+                plan = (_about(said.context or ""), lines)
+                if lines and plan not in seen.plans:
+                    seen.plans.append(plan)
 
         connection.add_notice_handler(hear)
         yield connection, seen

@@ -20,7 +20,9 @@ from coinpurse.counting import Folder, folder_of, keep_in
 from coinpurse.errors import ConfigurationError
 from coinpurse.settings import Settings
 
-OPEN_FILES = 16_384
+CONNECTIONS = 4000
+# Besides its visitors' connections: those to the database, logs, counts.
+OTHER_FILES = 600
 
 
 class _Logger(Logger):  # type: ignore[misc]  # It has no types.
@@ -63,7 +65,6 @@ def serve(host: str, port: int, workers: int) -> None:
     A socket handed over by systemd is used instead of --host and --port.
     """
     logs.configure()
-    _open_as_many_files_as_may_be()
     settings = Settings()
     # A wrong setting or an unmigrated database ends the command here, with its mend, not in a loop of workers.
     create_app(settings).extensions["coinpurse"].database.close()
@@ -77,6 +78,7 @@ def serve(host: str, port: int, workers: int) -> None:
         "workers": workers,
         "threads": settings.threads,
         "worker_class": overload.Worker,
+        "worker_connections": _connections(),
         "timeout": 120,
         "graceful_timeout": 30,
         "loglevel": "warning",
@@ -97,13 +99,21 @@ def _gather(counted: Folder) -> None:
         counted.gather()
 
 
-def _open_as_many_files_as_may_be() -> None:
-    """Raise the first limit to what the system allows: 1,024 are not enough for a process with 1,000 connections."""
+def _connections() -> int:
+    """Return how many connections a process may take, after raising its limit of open files for them.
+
+    More than it can serve: only what it has taken can be refused in time. The rest would wait where nobody counts.
+    """
     first, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = OPEN_FILES if most == resource.RLIM_INFINITY else min(most, OPEN_FILES)
+    wanted = CONNECTIONS + OTHER_FILES
+    if most != resource.RLIM_INFINITY:
+        wanted = min(wanted, most)
     if first != resource.RLIM_INFINITY and first < wanted:
         with suppress(OSError, ValueError):
             resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
+            first = wanted
+    allowed = wanted if first == resource.RLIM_INFINITY else min(wanted, first)
+    return max(allowed - OTHER_FILES, allowed // 2)
 
 
 def _require_free(host: str, port: int) -> None:
