@@ -20,7 +20,7 @@ from coinpurse import ledger
 from coinpurse.db import Database, migrate, require_migrated, upgrade
 from coinpurse.errors import ConfigurationError
 from coinpurse.ledger import NewGrant
-from tests.conftest import _of_database
+from coinpurse.testing import postgresql
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def empty_url(server_address: str) -> Iterator[str]:
     name = f"empty_{secrets.token_hex(6)}"
     with psycopg.connect(server_address, autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {name} TEMPLATE template0")
-    yield _of_database(server_address, name)
+    yield postgresql.address_of(server_address, name)
     with psycopg.connect(server_address, autocommit=True) as connection:
         connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
 

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, settings
 from coinpurse import Coinpurse
 from coinpurse.db import Database
 from coinpurse.settings import Settings
-from tests.conftest import TEMPLATE, _of_database
+from coinpurse.testing import postgresql
 from tests.ledger.buyer import Buyer
 
 # HYPOTHESIS_PROFILE=long looks for rare faults for as long as it takes.
@@ -39,14 +39,10 @@ def profile() -> settings:
 @pytest.fixture(scope="session")
 def shared_database(server_address: str) -> Iterator[Database]:
     """One database for all examples of a worker; each example has users of its own."""
-    name = f"test_{secrets.token_hex(6)}"
-    with psycopg.connect(server_address, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")
-    opened = Database(_of_database(server_address, name), threads=4)
-    yield opened
-    opened.close()
-    with psycopg.connect(server_address, autocommit=True) as connection:
-        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    with postgresql.new_database(server_address) as address:
+        opened = Database(address, threads=4)
+        yield opened
+        opened.close()
 
 
 @pytest.fixture
