@@ -27,7 +27,7 @@ LAST_MOMENT = datetime(9999, 1, 1, tzinfo=UTC)
 NULL_CHARACTER = re.compile(r"(?<!\\)(\\\\)*\\u0000")
 
 # Keys that the product makes itself; a caller's must not take their place.
-RESERVED_KEYS = ("purchase:", "claim:", "review:", "fraud_warning:", "adjustment:")
+RESERVED_KEYS = ("purchase:", "claim:", "review:", "fraud_warning:", "adjustment:", "import:")
 
 GrantKind = Literal["paid", "bonus"]
 # What becomes of coins that are to be taken back and were spent already.

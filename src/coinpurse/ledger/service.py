@@ -365,6 +365,14 @@ def list_transactions(
     return store.list_transactions(work, user_id, before=before, limit=limit)
 
 
+def find_coins_by_key(
+    work: UnitOfWork, users: Sequence[str], keys: Sequence[str]
+) -> dict[str, int]:
+    """Return the coins that were posted to each user under the key in the same place, where there is such a row."""
+    assert len(users) == len(keys)
+    return store.coins_by_key(work, users, keys)
+
+
 def open_holds(work: UnitOfWork, user_id: str, *, limit: int = 100) -> list[Hold]:
     """Return what is set aside of the user's coins, the soonest to end first."""
     return store.open_holds(work, require_key(user_id, field="user_id"), limit=limit)

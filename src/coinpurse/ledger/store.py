@@ -94,6 +94,10 @@ LIST = f"""
     SELECT {COLUMNS} FROM coinpurse.transactions
      WHERE user_id = %(user_id)s AND id < %(before)s ORDER BY id DESC LIMIT %(limit)s
 """
+COINS_BY_KEY = """
+    SELECT t.user_id, t.coins FROM unnest(%(users)s::text[], %(keys)s::text[]) AS asked (user_id, key)
+      JOIN coinpurse.transactions AS t ON t.user_id = asked.user_id AND t.idempotency_key = asked.key
+"""
 GET_HOLD = """
     SELECT id, user_id, coins, captured, state, description, expires_at, created_at
       FROM coinpurse.holds WHERE id = %(id)s
@@ -374,6 +378,12 @@ def list_transactions(
     return [
         transaction(row) for row in work.rows(LIST, user_id=user_id, before=before, limit=limit)
     ]
+
+
+def coins_by_key(work: UnitOfWork, users: Sequence[str], keys: Sequence[str]) -> dict[str, int]:
+    """Return what was posted to each user under the key in the same place; users without it are left out."""
+    found = work.rows(COINS_BY_KEY, users=list(users), keys=list(keys))
+    return {row.user_id: row.coins for row in found}
 
 
 def get_hold(work: UnitOfWork, hold_id: int, *, created: bool = False) -> Hold:

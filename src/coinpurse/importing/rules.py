@@ -1,0 +1,155 @@
+"""Which rows of another application's table are balances, and what an import would do. Pure: no I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from numbers import Integral
+from uuid import UUID
+
+from coinpurse.errors import CoinpurseError, InvalidRequest
+from coinpurse.ledger.rules import MAXIMUM_COINS, MAXIMUM_KEY, require_key
+
+# What the ledger's keys of an import begin with; no caller's key does.
+PREFIX = "import:"
+LONGEST_SOURCE = 40
+
+
+class ImportFailed(CoinpurseError):
+    """An import that must not begin, or one whose sums do not agree afterwards."""
+
+
+@dataclass(frozen=True, slots=True)
+class BadRow:
+    """A row that cannot become a wallet. value: what stands there, as text."""
+
+    user_id: str
+    value: str
+    problem: str
+
+
+@dataclass(frozen=True, slots=True)
+class Balances:
+    """What a source says. coins: of every user, also of those who have none."""
+
+    coins: Mapping[str, int] = field(default_factory=dict)
+    bad: tuple[BadRow, ...] = ()
+
+    @property
+    def owners(self) -> int:
+        """How many users have coins."""
+        return sum(1 for coins in self.coins.values() if coins)
+
+    @property
+    def total(self) -> int:
+        """All of their coins."""
+        return sum(self.coins.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What an import would do, and what stands against it.
+
+    done: users that an earlier run has brought over. changed: those whose balance is another one by now.
+    open_sessions: Stripe's ids of checkouts of the old application that may still be paid.
+    """
+
+    source: str
+    balances: Balances
+    done: Mapping[str, int]
+    changed: tuple[BadRow, ...]
+    open_sessions: tuple[str, ...]
+
+    @property
+    def to_do(self) -> dict[str, int]:
+        """Users that are to be brought over, and their coins."""
+        return {
+            user_id: coins
+            for user_id, coins in self.balances.coins.items()
+            if coins and user_id not in self.done
+        }
+
+    @property
+    def problems(self) -> tuple[BadRow, ...]:
+        """Rows because of which nothing is imported."""
+        return (*self.balances.bad, *self.changed)
+
+
+def require_source(name: str) -> str:
+    """Return the name of a source, which becomes part of keys. Raises InvalidRequest."""
+    if not name.isascii() or not name.replace("-", "").replace("_", "").isalnum():
+        raise InvalidRequest("name", "must be letters, digits, - and _")
+    if len(name) > LONGEST_SOURCE:
+        raise InvalidRequest("name", f"must be {LONGEST_SOURCE} characters at most")
+    return name
+
+
+def key_of(source: str, user_id: str) -> str:
+    """Return the idempotency key of one user's balance."""
+    return f"{PREFIX}{source}:{user_id}"
+
+
+def read_balances(rows: Iterable[tuple[object, object]], source: str) -> Balances:
+    """Sort a table's rows of user id and coins into balances and bad rows."""
+    coins: dict[str, int] = {}
+    seen: set[str] = set()
+    bad: list[BadRow] = []
+    for given_id, given_coins in rows:
+        user_id, problem = _user_id(given_id, source)
+        amount, wrong = _coins(given_coins)
+        problem = problem or wrong or (user_id in seen and "This user id is there twice") or None
+        seen.add(user_id)
+        if problem:
+            bad.append(BadRow(user_id, _shown(given_coins), problem))
+        else:
+            coins[user_id] = amount
+    return Balances(coins, tuple(bad))
+
+
+def find_changed(balances: Balances, done: Mapping[str, int]) -> tuple[BadRow, ...]:
+    """Return the users whose balance is not what was brought over before."""
+    return tuple(
+        BadRow(
+            user_id,
+            str(balances.coins[user_id]),
+            f"{coins} coins were imported before; correct this wallet by hand",
+        )
+        for user_id, coins in done.items()
+        if balances.coins[user_id] != coins
+    )
+
+
+def _user_id(given: object, source: str) -> tuple[str, str | None]:
+    if isinstance(given, Integral) and not isinstance(given, bool):
+        return str(int(given)), None
+    if isinstance(given, UUID):
+        return str(given), None
+    if not isinstance(given, str):
+        return _shown(given), "The user id must be a number, a text or a UUID"
+    try:
+        require_key(given, field="user_id")
+    except InvalidRequest:
+        return given, f"The user id must be 1 to {MAXIMUM_KEY} printable characters"
+    if len(key_of(source, given)) > MAXIMUM_KEY:
+        return given, "The user id is too long for a key with this name of the import"
+    return given, None
+
+
+def _coins(given: object) -> tuple[int, str | None]:
+    if given is None:
+        return 0, "There is no balance (NULL)"
+    if isinstance(given, bool) or not isinstance(given, int | float | Decimal):
+        return 0, "The balance is no number"
+    if given != given or given in (float("inf"), float("-inf")) or given != int(given):
+        return 0, "The balance is no whole number"
+    coins = int(given)
+    if coins < 0:
+        return 0, "The balance is negative"
+    if coins > MAXIMUM_COINS:
+        return 0, f"The balance is more than {MAXIMUM_COINS}"
+    return coins, None
+
+
+def _shown(value: object) -> str:
+    return "NULL" if value is None else str(value)[:60]
