@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import importlib.util
 import re
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -16,22 +13,13 @@ from flask.testing import FlaskClient
 
 from coinpurse import Coinpurse
 from coinpurse.testing import BuyCoins
-
-PROJECT = Path(__file__).parents[2]
+from tests.examples.conftest import load_example
 
 
 @pytest.fixture(scope="session")
 def example() -> ModuleType:
     """The module, as `python app.py` would load it."""
-    spec = importlib.util.spec_from_file_location(
-        "arcade_example", PROJECT / "examples" / "arcade" / "app.py"
-    )
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
+    return load_example("arcade")
 
 
 @pytest.fixture
