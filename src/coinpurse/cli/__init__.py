@@ -19,6 +19,7 @@ MODULES = {
     "doctor": "coinpurse.cli.doctor",
     "endpoints": "coinpurse.cli.endpoints",
     "events": "coinpurse.cli.events",
+    "import": "coinpurse.cli.importing",
     "keys": "coinpurse.cli.keys",
     "mail": "coinpurse.cli.mail",
     "messages": "coinpurse.cli.messages",

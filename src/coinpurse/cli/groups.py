@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from importlib import import_module
+from keyword import iskeyword
 from typing import ClassVar
 
 import click
@@ -29,7 +30,7 @@ class Group(click.Group):
 class LateGroup(Group):
     """Imports a command when it is called, so that it waits for nothing that only others need.
 
-    modules: each command's module, which has it by its name.
+    modules: each command's module, which has it by its name; Python's own words have a line after them.
     """
 
     modules: ClassVar[dict[str, str]]
@@ -42,5 +43,6 @@ class LateGroup(Group):
         """Return a command by its name, or None."""
         if cmd_name not in self.modules:
             return super().get_command(ctx, cmd_name)
-        command: click.Command = getattr(import_module(self.modules[cmd_name]), cmd_name)
+        name = cmd_name + "_" * iskeyword(cmd_name)
+        command: click.Command = getattr(import_module(self.modules[cmd_name]), name)
         return command
