@@ -86,7 +86,6 @@ def test_another_apps_payment_credits_nobody_here(
     buyer = as_user(one, "ada")
     started = buyer.post("/api/payment/create-checkout-session", json={"pack": "chest"})
     session_id = started.json["session_id"]
-    stripe_sandbox.skip()
     stripe_sandbox.pay(session_id)
 
     assert "checkout.session.completed" in stripe_sandbox.deliver(other)
@@ -118,6 +117,29 @@ def test_each_object_has_its_own_prefix_and_looks(
     assert plain.test_client().get("/shop/gold/").status_code == 404
     for app in (plain, dressed):
         app.extensions["coinpurse"].services.database.close()
+
+
+def test_our_pages_may_stand_in_the_hosts_own_layout(
+    coinpurse_config: dict[str, object], tmp_path: Path
+) -> None:
+    """The example of docs/embedding.md."""
+    guide = (Path(__file__).parents[2] / "docs" / "embedding.md").read_text(encoding="utf-8")
+    frame = guide.partition('{% extends "layout.html" %}')[2].partition("```")[0]
+    (tmp_path / "coinpurse").mkdir()
+    (tmp_path / "coinpurse" / "base.html").write_text(
+        '{% extends "layout.html" %}' + frame, "utf-8"
+    )
+    (tmp_path / "layout.html").write_text("<h1>Mine</h1>{% block content %}{% endblock %}", "utf-8")
+    app = Flask("host", template_folder=tmp_path)
+    app.config.update(coinpurse_config)
+    Coinpurse(app, user_id=who)
+
+    page = app.test_client().get("/coins/")
+
+    assert page.text.startswith("<h1>Mine</h1>")
+    assert 'data-testid="buy-chest"' in page.text
+    assert page.text.count("<title>") == 0
+    app.extensions["coinpurse"].services.database.close()
 
 
 def test_each_app_decides_its_own_language(coinpurse_config: dict[str, object]) -> None:

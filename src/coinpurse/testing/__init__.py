@@ -20,6 +20,7 @@ Fixtures:
     buy_coins            buys a pack for a user and returns a Bought, which can be refunded and disputed
     stripe_sandbox       Stripe's stand-in: pay, stripe, control, deliver
     coinpurse_server     the PostgreSQL server of the run; `new_database(coinpurse_server)` makes further databases
+    stripe_sandbox_url   where the sandbox of the run is; `stripe_account(stripe_sandbox_url)` is a further StripeSandbox
 
 All is real but Stripe: PostgreSQL, the HTTP between app and sandbox, the signatures. It needs `pip install
 'coinpurse[demo]'`. The embedded PostgreSQL is used unless COINPURSE_TEST_DATABASE_URL names a server whose user may
@@ -52,6 +53,7 @@ __all__ = [
     "coinpurse_database",
     "coinpurse_server",
     "new_database",
+    "stripe_account",
     "stripe_sandbox",
     "stripe_sandbox_url",
 ]
@@ -86,7 +88,7 @@ def stripe_sandbox_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str
         yield url
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 def stripe_sandbox(stripe_sandbox_url: str) -> Iterator[StripeSandbox]:
     """The sandbox, and its webhooks, which wait until `deliver` hands them to the app under test."""
     with stripe_account(stripe_sandbox_url) as account:
