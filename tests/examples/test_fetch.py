@@ -73,7 +73,7 @@ def test_buying_follows_the_payment_until_the_coins_are_there(
     page.wait_for_url(re.compile(r"/\?session_id=cs_"))
     stripe_sandbox.deliver(shop[0])
 
-    expect(page.get_by_role("status").first).to_have_text("1,200 coins have arrived.")
+    expect(page.locator("#notice")).to_have_text("1,200 coins have arrived.")
     expect(page.locator("#balance")).to_have_text("1,200")
     expect(page.locator("#history li")).to_contain_text("Bought")
 

@@ -116,9 +116,17 @@ def test_a_balance_that_changed_after_its_import_is_left_to_a_person(
     apply(made)
     run(old, "UPDATE users SET coin_balance = 0 WHERE id = 5")
 
+    run(old, "INSERT INTO users (coin_balance) VALUES (3)")
+
     assert [(row.user_id, row.value) for row in plan(made).changed] == [("5", "0")]
     with pytest.raises(ImportFailed):
         apply(made)
+    assert purse.wallet("501").balance == 0
+
+    kept = made.plan(sessions_table=None, open_status="", keep_changed=True)
+    made.apply(kept, kind="paid", description="")
+
+    assert (purse.wallet("5").balance, purse.wallet("501").balance) == (5, 3)
 
 
 def test_a_source_that_moves_during_the_import_is_told(purse: Coinpurse, old: str) -> None:

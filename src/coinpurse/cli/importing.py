@@ -65,6 +65,11 @@ def import_() -> None:
 )
 @click.option("--open-status", default="pending", show_default=True, help="Of open checkouts.")
 @click.option("--ignore-open-sessions", is_flag=True, help="Import though checkouts are open.")
+@click.option(
+    "--keep-changed",
+    is_flag=True,
+    help="Leave users as they are whose balance has changed since it was imported.",
+)
 @click.option("--apply", is_flag=True, help="Import. Without it, everything is only checked.")
 @output.as_json
 def balances(
@@ -78,6 +83,7 @@ def balances(
     sessions_table: str,
     open_status: str,
     ignore_open_sessions: bool,
+    keep_changed: bool,
     apply: bool,
     as_json: bool,
 ) -> None:
@@ -89,7 +95,9 @@ def balances(
     purse = output.purse_of_environment()
     source = Source(url or purse.database.conninfo, SourceTable(table, id_column, coins_column))
     importing = Importing(purse.database, source, name=name, spend_order=purse.settings.spend_order)
-    plan = importing.plan(sessions_table=sessions_table or None, open_status=open_status)
+    plan = importing.plan(
+        sessions_table=sessions_table or None, open_status=open_status, keep_changed=keep_changed
+    )
     stopped = bool(plan.problems) or bool(plan.open_sessions and not ignore_open_sessions)
     if apply and not stopped:
         _apply(purse, importing, plan, kind, description)
@@ -145,6 +153,11 @@ def _tell(plan: Plan, *, applied: bool, stopped: bool) -> None:
         rows = [asdict(row) for row in plan.problems[:SHOWN]]
         output.print_rows(rows, as_json=False, empty="")
         _tell_of_more(len(plan.problems))
+    if plan.changed:
+        click.echo(
+            f"\n{len(plan.changed):,} balances have changed since they were imported. What is right is for you to say:"
+            " `wallet adjust` corrects a wallet, and --keep-changed goes on without these."
+        )
     if plan.open_sessions:
         click.echo(
             f"\n{len(plan.open_sessions):,} checkouts of the old application may still be paid. Let them end first, or"
@@ -173,6 +186,7 @@ def _as_json(plan: Plan, *, applied: bool) -> dict[str, object]:
         "coins": plan.balances.total,
         "imported_before": {"users": len(plan.done), "coins": sum(plan.done.values())},
         "to_import": {"users": len(plan.to_do), "coins": sum(plan.to_do.values())},
+        "changed": [asdict(row) for row in plan.changed],
         "problems": [asdict(row) for row in plan.problems],
         "open_sessions": plan.open_sessions,
         "applied": applied,

@@ -52,6 +52,7 @@ class Plan:
     """What an import would do, and what stands against it.
 
     done: users that an earlier run has brought over. changed: those whose balance is another one by now.
+    keep_changed: whether these stay as they were brought over, and stop nothing.
     open_sessions: Stripe's ids of checkouts of the old application that may still be paid.
     """
 
@@ -59,6 +60,7 @@ class Plan:
     balances: Balances
     done: Mapping[str, int]
     changed: tuple[BadRow, ...]
+    keep_changed: bool
     open_sessions: tuple[str, ...]
 
     @property
@@ -73,7 +75,12 @@ class Plan:
     @property
     def problems(self) -> tuple[BadRow, ...]:
         """Rows because of which nothing is imported."""
-        return (*self.balances.bad, *self.changed)
+        return self.balances.bad if self.keep_changed else (*self.balances.bad, *self.changed)
+
+    @property
+    def expected(self) -> dict[str, int]:
+        """What the ledger is to have from this import at its end."""
+        return {**self.to_do, **self.done}
 
 
 def require_source(name: str) -> str:
@@ -113,7 +120,7 @@ def find_changed(balances: Balances, done: Mapping[str, int]) -> tuple[BadRow, .
         BadRow(
             user_id,
             str(balances.coins[user_id]),
-            f"{coins} coins were imported before; correct this wallet by hand",
+            f"{coins} coins were imported before",
         )
         for user_id, coins in done.items()
         if balances.coins[user_id] != coins

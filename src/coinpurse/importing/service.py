@@ -40,7 +40,9 @@ class Importing:
         self._name = rules.require_source(name)
         self._spend_order: SpendOrder = spend_order
 
-    def plan(self, *, sessions_table: str | None, open_status: str) -> Plan:
+    def plan(
+        self, *, sessions_table: str | None, open_status: str, keep_changed: bool = False
+    ) -> Plan:
         """Read and check everything, and change nothing. sessions_table: None where there is none to look at."""
         balances = rules.read_balances(self._source.balances(), self._name)
         done = self._imported(balances)
@@ -50,6 +52,7 @@ class Importing:
             balances=balances,
             done=done,
             changed=rules.find_changed(balances, done),
+            keep_changed=keep_changed,
             open_sessions=tuple(sessions or ()),
         )
 
@@ -87,18 +90,17 @@ class Importing:
 
     def _prove(self, plan: Plan) -> None:
         ours = self._imported(plan.balances)
-        balances = plan.balances
-        if ours != {user_id: coins for user_id, coins in balances.coins.items() if coins}:
+        if ours != plan.expected:
             raise ImportFailed(
-                f"The ledger has {sum(ours.values())} coins of {len(ours)} users from this import, and the source"
-                f" had {balances.total} of {balances.owners}. Run it again; it brings nothing twice."
+                f"The ledger has {sum(ours.values())} coins of {len(ours)} users from this import, and should have"
+                f" {sum(plan.expected.values())} of {len(plan.expected)}. Run it again; it brings nothing twice."
             )
         now = rules.read_balances(self._source.balances(), self._name)
-        moved = sorted(_differing(balances.coins, now))
+        moved = sorted(_differing(plan.balances.coins, now))
         if moved:
             raise ImportFailed(
                 f"All is imported, but the source changed meanwhile: it now has {now.total} coins and had"
-                f" {balances.total}. Users: {', '.join(moved[:20])}. Stop the old application, then correct"
+                f" {plan.balances.total}. Users: {', '.join(moved[:20])}. Stop the old application, then correct"
                 " these wallets with `coinpurse wallet adjust`."
             )
 

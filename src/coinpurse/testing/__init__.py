@@ -20,7 +20,7 @@ Fixtures:
     buy_coins            buys a pack for a user and returns a Bought, which can be refunded and disputed
     stripe_sandbox       Stripe's stand-in: pay, stripe, control, deliver
     coinpurse_server     the PostgreSQL server of the run; `new_database(coinpurse_server)` makes further databases
-    stripe_sandbox_url   where the sandbox of the run is; `stripe_account(stripe_sandbox_url)` is a further StripeSandbox
+    stripe_sandbox_url   the sandbox of the run; `stripe_account(stripe_sandbox_url)` lends a further StripeSandbox
 
 All is real but Stripe: PostgreSQL, the HTTP between app and sandbox, the signatures. It needs `pip install
 'coinpurse[demo]'`. The embedded PostgreSQL is used unless COINPURSE_TEST_DATABASE_URL names a server whose user may
