@@ -26,6 +26,8 @@ root_doc = "index"
 
 # Headings are linked to as on code hosts: `#a-heading`.
 myst_heading_anchors = 3
+# `<img …>` in Markdown is an image of the page's, too.
+myst_enable_extensions = ["html_image"]
 # Markdown without a lexer of its own, such as cron's or a Procfile's, is shown as it is.
 suppress_warnings = ["misc.highlighting_failure"]
 

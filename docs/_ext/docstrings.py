@@ -28,7 +28,7 @@ def rewrite(
     """Put each `name: what it is` on a line of a list, and each example into a block of code."""
     names = _names_of(subject)
     written: list[str] = []
-    for line in _whole_lines(lines):
+    for line in _whole_lines(lines, names):
         if line.startswith("    "):
             if not (written and written[-1].startswith("    ")):
                 written += ["", ".. code-block:: python", ""]
@@ -37,8 +37,8 @@ def rewrite(
         if written and written[-1].startswith("    ") and line:
             written.append("")
         for sentence in SENTENCE.split(line):
-            found = VALUE.match(sentence)
-            if found and set(found["names"].split(", ")) <= names:
+            found = _value(sentence, names)
+            if found is not None:
                 marked = ", ".join(f"``{name}``" for name in found["names"].split(", "))
                 written += ["", f"- {marked}: {_escaped(found['text'])}"]
             elif written and written[-1].startswith("- ") and sentence:
@@ -55,11 +55,17 @@ def rewrite_help(_app: Sphinx, _context: object, lines: list[str]) -> None:
     ]
 
 
-def _whole_lines(lines: list[str]) -> list[str]:
+def _value(sentence: str, names: set[str]) -> re.Match[str] | None:
+    """Read `name: what it is`, where it is about one of these names."""
+    found = VALUE.match(sentence)
+    return found if found and set(found["names"].split(", ")) <= names else None
+
+
+def _whole_lines(lines: list[str], names: set[str]) -> list[str]:
     """Join the lines of each paragraph, but begin a new one where a value, or `Raises`, begins."""
     whole: list[str] = []
     for line in lines:
-        begins = VALUE.match(line) or line.startswith(("Raises ", "    "))
+        begins = _value(line, names) or line.startswith(("Raises ", "    "))
         if line and whole and whole[-1] and not whole[-1].startswith("    ") and not begins:
             whole[-1] += " " + line
         else:

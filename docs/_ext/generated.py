@@ -23,6 +23,8 @@ from coinpurse.web.errors import ANSWERS
 from coinpurse.web.openapi import COMPONENTS
 
 MARKER = re.compile(r"^<!-- generated: (?P<name>\w+) -->$", re.MULTILINE)
+# What is bounded by the width of the column alone.
+UNBOUNDED = re.compile(rf"(\d+)–{2**63 - 1}")
 YES = {True: "yes", False: ""}
 
 
@@ -162,7 +164,13 @@ def _values(values: Iterable[Value]) -> Iterator[str]:
     yield from _table(
         ("parameter", "in", "type", "required", "meaning"),
         (
-            (f"`{value.name}`", value.place, f"`{value.kind}`", YES[value.required], value.text)
+            (
+                f"`{value.name}`",
+                value.place,
+                "`" + UNBOUNDED.sub(r"≥ \1", value.kind) + "`",
+                YES[value.required],
+                value.text,
+            )
             for value in values
         ),
     )

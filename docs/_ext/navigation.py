@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from html import escape
 from pathlib import Path, PurePosixPath
+from posixpath import normpath
 from typing import Any
 
 from sphinx.application import Sphinx
@@ -18,7 +20,8 @@ CHINESE = "zh_CN/"
 def setup(app: Sphinx) -> dict[str, bool]:
     """Register with Sphinx."""
     app.connect("source-read", add_menu)
-    app.connect("html-page-context", name_language)
+    # After the theme, which makes its menu at 500.
+    app.connect("html-page-context", name_language, priority=900)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
 
 
@@ -35,10 +38,26 @@ def add_menu(app: Sphinx, docname: str, source: list[str]) -> None:
 
 
 def name_language(
-    _app: Sphinx, pagename: str, _template: str, context: dict[str, Any], _tree: object
+    app: Sphinx, pagename: str, _template: str, context: dict[str, Any], _tree: object
 ) -> None:
-    """Say the page's own language to browsers and screen readers."""
-    context["language"] = "zh-CN" if pagename.startswith(CHINESE) else "en"
+    """Say the page's own language to browsers and screen readers, and give Chinese pages a Chinese menu."""
+    is_chinese = pagename.startswith(CHINESE)
+    context["language"] = "zh-CN" if is_chinese else "en"
+    if is_chinese:
+        context["furo_navigation_tree"] = "".join(_chinese_menu(app, pagename, context["pathto"]))
+
+
+def _chinese_menu(app: Sphinx, current: str, pathto: Callable[[str], str]) -> Iterator[str]:
+    """The lists of the Chinese index, in the form of the theme's own menu."""
+    index = Path(app.srcdir, f"{CHINESE}index.md").read_text("utf-8")
+    for caption, pages in [*_sections(index), ("English", ["../index"])]:
+        yield f'<p class="caption" role="heading"><span class="caption-text">{escape(caption)}</span></p><ul>'
+        for page in pages:
+            name = normpath(CHINESE + page)
+            here = " current current-page" if name == current else ""
+            title = escape(app.env.titles[name].astext())
+            yield f'<li class="toctree-l1{here}"><a class="reference internal" href="{pathto(name)}">{title}</a></li>'
+        yield "</ul>"
 
 
 def _sections(text: str) -> Iterator[tuple[str, list[str]]]:
