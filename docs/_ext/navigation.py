@@ -14,12 +14,15 @@ from sphinx.application import Sphinx
 # Pages whose links to other pages are the menu below them, under the heading that they stand under.
 INDEXES = ("index", "zh_CN/index", "decisions/README")
 LINK = re.compile(r"\]\((?P<page>[\w./-]+)\.md\)")
+# A page outside of the documentation, such as an example's: the link gives the file itself.
+PAGE_ELSEWHERE = re.compile(r"\]\((?P<path>(?:\.\./)+[\w./-]+\.md)\)")
 CHINESE = "zh_CN/"
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
     """Register with Sphinx."""
     app.connect("source-read", add_menu)
+    app.connect("source-read", hand_out_pages_elsewhere)
     # After the theme, which makes its menu at 500.
     app.connect("html-page-context", name_language, priority=900)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
@@ -35,6 +38,18 @@ def add_menu(app: Sphinx, docname: str, source: list[str]) -> None:
     spare = sorted({path.stem for path in beside} - named - {PurePosixPath(docname).name})
     sections.append(("", spare))
     source[0] += "".join(_toctree(caption, pages) for caption, pages in sections if pages)
+
+
+def hand_out_pages_elsewhere(app: Sphinx, docname: str, source: list[str]) -> None:
+    """Make links to Markdown outside of the documentation links to files; Sphinx knows no such pages."""
+    folder = Path(app.srcdir, docname).parent
+    root = Path(app.srcdir).resolve()
+
+    def rewritten(found: re.Match[str]) -> str:
+        is_ours = (folder / found["path"]).resolve().is_relative_to(root)
+        return found[0] if is_ours else f"](path:{found['path']})"
+
+    source[0] = PAGE_ELSEWHERE.sub(rewritten, source[0])
 
 
 def name_language(
