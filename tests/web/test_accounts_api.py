@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from tests.web.conftest import ORIGIN, Browser
+from tests.web.conftest import ORIGIN, Browser, hidden
 
 ADA = {"email": "Ada@Example.com", "password": "correct horse"}
 
@@ -50,6 +50,9 @@ def test_logging_in_ignores_the_case_of_the_address(visitor: Browser, app: Flask
         ({"password": "1234567"}, 422, "password_too_short"),
         ({"password": "x" * 1025}, 422, "password_too_long"),
         ({"password": "ADA@example.com"}, 422, "password_is_email"),
+        ({"password": "Password123!"}, 422, "password_too_common"),
+        ({"password": "87654321"}, 422, "password_too_common"),
+        ({"password": "aaaaaaaaaa"}, 422, "password_too_common"),
         ({"password": "surrogate\ud800half"}, 422, "password_unreadable"),
         ({"password": None}, 422, "invalid_request"),
         ({"password": 12345678}, 422, "invalid_request"),
@@ -186,3 +189,34 @@ def test_a_deleted_account_is_logged_out(visitor: Browser, app: Flask) -> None:
 
     assert visitor.get("/api/auth/me").status_code == 401
     assert visitor.get("/wallet").status_code == 302
+
+
+def test_a_session_ends_a_month_after_the_log_in_however_much_it_is_used(
+    visitor: Browser,
+) -> None:
+    visitor.http.post("/api/auth/register", json=ADA, base_url=ORIGIN)
+    assert visitor.http.get("/api/auth/me", base_url=ORIGIN).status_code == 200
+    with visitor.http.session_transaction(base_url=ORIGIN) as session:
+        session["coinpurse.entered_at"] -= 31 * 24 * 3600
+
+    assert visitor.http.get("/api/auth/me", base_url=ORIGIN).status_code == 401
+
+
+def test_a_log_in_makes_a_new_session_and_a_log_out_leaves_nothing_of_it(
+    visitor: Browser, app: Flask
+) -> None:
+    visitor.http.post("/api/auth/register", json=ADA)
+    browser = Browser(app)
+    before = hidden(browser.get("/login").text, "csrf_token")
+    browser.http.post("/api/auth/login", json=ADA)
+    within = hidden(browser.get("/").text, "csrf_token")
+
+    def refused(token: str) -> bool:
+        form = {"csrf_token": token, "currency": "usd"}
+        return browser.http.post("/payment/cancel", data=form).status_code == 400
+
+    # The token of a form is bound to its session.
+    assert refused(before)
+    assert not refused(within)
+    browser.http.post("/api/auth/logout", json={})
+    assert refused(within)

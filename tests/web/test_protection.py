@@ -226,3 +226,16 @@ def test_a_page_never_shows_what_it_broke_over(settings: Settings) -> None:
     assert "Traceback" not in answer.text
     assert answer.headers["Cache-Control"] == "no-store"
     app.extensions["coinpurse"].database.close()
+
+
+def test_the_store_lets_no_statement_run_for_ever(app: Flask, purse: Coinpurse) -> None:
+    def limits(of: Coinpurse) -> list[str]:
+        with of.database.connection() as connection:
+            return [
+                connection.execute(f"SHOW {name}").fetchone()[0]  # type: ignore[index]
+                for name in ("statement_timeout", "lock_timeout")
+            ]
+
+    assert limits(app.extensions["coinpurse"]) == ["1min", "15s"]
+    # Commands verify whole ledgers.
+    assert limits(purse) == ["0", "15s"]

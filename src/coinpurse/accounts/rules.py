@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import unicodedata
 from contextlib import suppress
 from dataclasses import dataclass
@@ -17,6 +18,23 @@ MINIMUM_PASSWORD = 8
 MAXIMUM_PASSWORD = 1024
 # The longest address that mail can reach has 254.
 MAXIMUM_EMAIL = 320
+# Which words most passwords are made of; figures and signs behind them do not help.
+COMMON = frozenset(
+    (  # noqa: SIM905
+        "password passwort passw0rd p@ssword p@ssw0rd pass letmein welcome iloveyou admin administrator login user"
+        " secret changeme default qwerty qwertz azerty abc abcd test testing hello monkey dragon sunshine princess"
+        " football baseball superman batman master shadow freedom whatever starwars trustno michael jordan charlie"
+        " coinpurse coins woaini aini a"
+    ).split()
+)
+RUNS = (
+    "0123456789" * 3,
+    "abcdefghijklmnopqrstuvwxyz",
+    "qwertyuiopasdfghjklzxcvbnm",
+    "qwertzuiopasdfghjklyxcvbnm",
+    "1qaz2wsx3edc4rfv5tgb6yhn",
+    "1q2w3e4r5t6y7u8i9o0p",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +98,21 @@ def require_acceptable(password: str, *, email: str) -> None:
         raise UnacceptablePassword("password_too_long", maximum=MAXIMUM_PASSWORD)
     if password.casefold() == email.casefold():
         raise UnacceptablePassword("password_is_email")
+    if is_common(password):
+        raise UnacceptablePassword("password_too_common")
     if not is_text(password):
         raise UnacceptablePassword("password_unreadable")
+
+
+def is_common(password: str) -> bool:
+    """Whether it is among the first that anybody guesses: a usual word, with figures behind it, or a run of keys."""
+    plain = password.casefold()
+    bare = re.sub(r"[\W\d_]+$", "", plain)
+    return (
+        bare in COMMON
+        or len(set(plain)) <= 2
+        or any(plain in run or plain[::-1] in run for run in RUNS)
+    )
 
 
 def is_text(password: str) -> bool:

@@ -60,6 +60,8 @@ class Database:
         self.conninfo = f"postgresql:///?{urlencode(facts, quote_via=quote)}"
         self._threads = threads
         self._told_of_pooler = pooler
+        # How long a statement may take; None for as long as it does. Set it before the first use.
+        self.statement_seconds: int | None = None
         self._make_pool()
         _of_this_process.add(self)
 
@@ -172,6 +174,8 @@ class Database:
             connection.prepare_threshold = None
         else:
             connection.execute(f"SET lock_timeout = '{LOCK_SECONDS}s'")
+            if self.statement_seconds is not None:
+                connection.execute(f"SET statement_timeout = '{self.statement_seconds}s'")
         connection.commit()
 
     def _open(self) -> None:

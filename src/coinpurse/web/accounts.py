@@ -48,6 +48,9 @@ FIELDS: tuple[tuple[type[DomainError], str], ...] = (
 )
 REFUSALS = tuple(refusal for refusal, _field in FIELDS)
 EXTENSION = "coinpurse.accounts"
+# A session lives on while it is used, but not for ever: a copy of its cookie would too.
+ENTERED_AT = "coinpurse.entered_at"
+LONGEST_SESSION_SECONDS = 30 * 24 * 3600
 WRONG_STATUS = 401
 
 
@@ -245,6 +248,8 @@ def _accounts() -> Accounts:
 
 
 def _load_user(user_id: str) -> User | None:
+    if time.time() - session.get(ENTERED_AT, 0) > LONGEST_SESSION_SECONDS:
+        return None
     account = _accounts().find(user_id)
     return User(account) if account is not None else None
 
@@ -257,6 +262,7 @@ def _enter(account: Account) -> None:
     # What the visitor's session held before is dropped: a session planted by somebody else gains nothing.
     session.clear()
     flask_login.login_user(User(account))
+    session[ENTERED_AT] = int(time.time())
     session.permanent = True
 
 

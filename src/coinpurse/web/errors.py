@@ -120,6 +120,10 @@ ANSWERS = {
         422, _("Choose a shorter password: %(maximum)s characters at most.")
     ),
     "password_is_email": Answer(422, _("Choose a password other than your e-mail address.")),
+    "password_too_common": Answer(
+        422,
+        _("Choose a password that is harder to guess: this is one of the first that are tried."),
+    ),
     "password_unreadable": Answer(422, _("Choose a password of characters that can be typed.")),
     "wrong_credentials": Answer(401, _("The e-mail address or the password is wrong.")),
     "too_many_requests": Answer(429, _("Too many tries. Please wait a moment and try again.")),
