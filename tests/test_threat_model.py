@@ -49,7 +49,7 @@ def test_every_threat_has_a_control_and_a_test_that_exist(row: list[str]) -> Non
 def test_who_attacks_and_what_is_left_to_the_operator_is_told() -> None:
     titles = re.findall(r"^## (.+)$", MODEL.read_text(encoding="utf-8"), re.M)
 
-    assert len(titles) == 10
+    assert titles[-1] == "What is left to you"
     assert len(rows()) > 50
 
 

@@ -22,9 +22,9 @@ MAXIMUM_EMAIL = 320
 COMMON = frozenset(
     (  # noqa: SIM905
         "password passwort passw0rd p@ssword p@ssw0rd pass letmein welcome iloveyou admin administrator login user"
-        " secret changeme default qwerty qwertz azerty abc abcd test testing hello monkey dragon sunshine princess"
+        " secret changeme default qwerty qwertz azerty abcd test testing hello monkey dragon sunshine princess"
         " football baseball superman batman master shadow freedom whatever starwars trustno michael jordan charlie"
-        " coinpurse coins woaini aini a"
+        " coinpurse coins woaini aini"
     ).split()
 )
 RUNS = (
