@@ -55,6 +55,9 @@ def written(terminal: bool) -> io.StringIO:
         ("coinpurse_session=.eJwNxMsKgCAQ; HttpOnly", "eJwNxMsK"),
         ("host=db password=hunter22 user=x", "hunter22"),
         ("Authorization: Basic c2tfdGVzdF9hYmM6", "c2tfdGVz"),
+        ("it said:\nsk_test_51Abcdefgh", "51Abcdefgh"),
+        ("it said:\nada.l@example.com", "ada.l"),
+        ("\\ada.l@example.com", "ada.l"),
         ("Key (lower(email))=(ada.l+x@mail.example.co.uk) exists", "ada.l"),
     ],
 )

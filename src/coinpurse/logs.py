@@ -1,16 +1,17 @@
 """Logs of our own processes: readable in a terminal, JSON lines elsewhere. A host keeps its own set-up.
 
 Lines name what happened and the ids that it is about. As a net below that rule, whatever has the form of a secret or
-of an e-mail address is taken out of every finished line, and no value can begin a line of its own.
+of an e-mail address is taken out of every line, and no value can begin a line of its own.
 """
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import re
 import sys
-from collections.abc import MutableMapping
+from collections.abc import Mapping, MutableMapping
 from typing import Any
 
 import structlog
@@ -19,17 +20,18 @@ from coinpurse.errors import ConfigurationError
 
 EventDict = MutableMapping[str, Any]
 
-# Forms of secrets, and what stands in their place. Each is found in one pass, however long the line is, and has no
-# quote in it, so that JSON stays JSON.
+# Where a word begins, also behind an end of line as Python writes it: `\n`.
+BEGINNING = r"(?:(?<![A-Za-z])|(?<=\\[abfnrtv])|(?<=\\x[0-9a-f]{2}))"
+# Forms of secrets, and what stands in their place. Each is found in one pass, however long the text is.
 HIDDEN = (
-    (re.compile(r"(?<![A-Za-z])(?:sk|rk|rkcs|whsec|cpk)_[A-Za-z0-9_+/=.-]{4,}"), "[key]"),
-    (re.compile(r"\b(v[01])=[0-9a-f]{16,}"), r"\1=[signature]"),
+    (re.compile(BEGINNING + r"(?:sk|rk|rkcs|whsec|cpk)_[A-Za-z0-9_+/=.-]{4,}"), "[key]"),
+    (re.compile(BEGINNING + r"(v[01])=[0-9a-f]{16,}"), r"\1=[signature]"),
     (re.compile(r"(://[^\s:/@\"'\\]{0,255}):(?:\\\\|[^\s@\"'\\]){1,255}@"), r"\1:[password]@"),
     (
         re.compile(r"(?i)(\b[\w-]{0,40}(?:session|coinpurse|passw(?:or)?d|token))=[^\s\"'\\;&,]+"),
         r"\1=[hidden]",
     ),
-    (re.compile(r"(?i)\b(bearer|basic) [A-Za-z0-9._~+/=-]{8,}"), r"\1 [hidden]"),
+    (re.compile(r"(?i)" + BEGINNING + r"(bearer|basic) [A-Za-z0-9._~+/=-]{8,}"), r"\1 [hidden]"),
     (
         re.compile(
             r"(?<![A-Za-z0-9._%+-])[A-Za-z0-9._%+-]{1,64}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63})+"
@@ -87,7 +89,6 @@ def configure(level: str | None = None, *, terminal: bool | None = None) -> None
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                 *_rendering(sys.stderr.isatty() if terminal is None else terminal),
-                _without_secrets,
             ],
         )
     )
@@ -116,9 +117,24 @@ def redact(text: str) -> str:
 def _rendering(terminal: bool) -> list[Any]:
     if not terminal:
         # JSON writes a line end as \n.
-        return [structlog.processors.JSONRenderer()]
+        return [structlog.processors.JSONRenderer(serializer=_json_without_secrets)]
     plain = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
-    return [_on_one_line, plain]
+    return [_on_one_line, plain, _without_secrets]
+
+
+def _json_without_secrets(event: EventDict, **_options: Any) -> str:
+    """Write JSON whose texts have lost their secrets. In the finished line `\\n` and what follows pass for one word."""
+    return json.dumps(_redacted(event), default=lambda value: redact(repr(value)))
+
+
+def _redacted(value: Any) -> Any:
+    if isinstance(value, str):
+        return redact(value)
+    if isinstance(value, Mapping):
+        return {redact(str(key)): _redacted(each) for key, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_redacted(each) for each in value]
+    return value
 
 
 def _without_secrets(_logger: object, _method: str, line: Any) -> str:
@@ -134,6 +150,8 @@ def _on_one_line(_logger: object, _method: str, event: EventDict) -> EventDict:
         if isinstance(value, str):
             known = redact(value)
             event[name] = _indented(known) if name in TRACES else CONTROL.sub(_escaped, known)
+        else:
+            event[name] = _redacted(value)
     return event
 
 

@@ -245,7 +245,9 @@ def read_line(data: bytes) -> None:
     logs.redact(text)
     line = logs.CONTROL.sub(logs._escaped, logs.redact(text))
     assert len(line.splitlines()) <= 1
-    json.loads(logs.redact(json.dumps({"event": "x", "value": text})))
+    written = logs._json_without_secrets({"event": "x", "value": text, "many": [{text: text}]})
+    assert json.loads(written)["value"] == logs.redact(text)
+    assert len(written.splitlines()) == 1
 
 
 TARGETS: dict[str, Callable[[bytes], None]] = {
