@@ -45,6 +45,11 @@ CHROMIUM_ARGUMENTS = [
     "--disable-sync",
 ]
 
+# Most tests copy a database of four hundred files: in memory that takes a third of the time.
+MEMORY = Path("/dev/shm")  # noqa: S108
+ROOM = 4 * 1024**3
+IN_MEMORY = "COINPURSE_TESTS_IN_MEMORY"
+
 
 def pytest_configure(config: pytest.Config) -> None:
     """Give the run a folder of its own: pytest's shared one is closed again by every other run of the user."""
@@ -52,6 +57,10 @@ def pytest_configure(config: pytest.Config) -> None:
         folder = tempfile.mkdtemp(prefix="coinpurse-tests-")
         config.option.basetemp = str(Path(folder, "run"))
         atexit.register(shutil.rmtree, folder, ignore_errors=True)
+        if MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ROOM:
+            # The workers inherit it.
+            os.environ[IN_MEMORY] = tempfile.mkdtemp(prefix="coinpurse-tests-", dir=MEMORY)
+            atexit.register(shutil.rmtree, os.environ[IN_MEMORY], ignore_errors=True)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -64,7 +73,8 @@ def _cheap_passwords() -> None:
 def server_address(tmp_path_factory: pytest.TempPathFactory) -> str:
     """A scratch PostgreSQL server with a migrated template database, shared by all workers of the run."""
     given = os.environ.get("COINPURSE_TEST_SERVER")
-    address = given or embedded.start(shared_folder(tmp_path_factory) / "state")
+    folder = Path(os.environ.get(IN_MEMORY) or shared_folder(tmp_path_factory))
+    address = given or embedded.start(folder / "state")
     # The machine does not crash between two tests; what is committed is still written in order.
     postgresql.make_fast(address)
     postgresql.prepare(address)

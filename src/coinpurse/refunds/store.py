@@ -82,9 +82,12 @@ MADE_AMOUNT = """
        AND starts_with(request_key, %(prefix)s)
      ORDER BY created_at DESC, id DESC LIMIT 1
 """
+# Asked for, or made at Stripe and not yet in our books.
 OPEN_AMOUNT = """
-    SELECT coalesce(sum(amount_minor), 0)::bigint AS amount_minor FROM coinpurse.refund_requests
-     WHERE payment_intent_id = %(intent_id)s AND state = 'requested'
+    SELECT coalesce(sum(amount_minor), 0)::bigint AS amount_minor FROM coinpurse.refund_requests AS request
+     WHERE payment_intent_id = %(intent_id)s
+       AND (state = 'requested'
+            OR state = 'made' AND NOT EXISTS (SELECT FROM coinpurse.refunds WHERE id = request.refund_id))
 """
 # One sender at a time: the turn outlasts every try of the SDK.
 TAKE_TURN = f"""
@@ -264,7 +267,7 @@ def get_request(work: UnitOfWork, request_id: UUID) -> RefundRequest:
 
 
 def open_amount_minor(work: UnitOfWork, intent_id: str) -> int:
-    """Return what is requested of a payment intent and not answered yet."""
+    """Return what was requested of a payment intent and is not in our books yet."""
     row = work.row(OPEN_AMOUNT, intent_id=intent_id)
     assert row is not None
     amount: int = row.amount_minor
