@@ -17,12 +17,16 @@ LINK = re.compile(r"\]\((?P<page>[\w./-]+)\.md\)")
 # A page outside of the documentation, such as an example's: the link gives the file itself.
 PAGE_ELSEWHERE = re.compile(r"\]\((?P<path>(?:\.\./)+[\w./-]+\.md)\)")
 CHINESE = "zh_CN/"
+# Chinese is written without spaces: where a line of the source ends, none may appear on the page.
+CHARACTER = r"[\u2e80-\u9fff\uff00-\uffef]"
+LINE_END = re.compile(rf"(?<={CHARACTER})\n *(?={CHARACTER})")
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
     """Register with Sphinx."""
     app.connect("source-read", add_menu)
     app.connect("source-read", hand_out_pages_elsewhere)
+    app.connect("source-read", join_chinese_lines)
     # After the theme, which makes its menu at 500.
     app.connect("html-page-context", name_language, priority=900)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
@@ -50,6 +54,12 @@ def hand_out_pages_elsewhere(app: Sphinx, docname: str, source: list[str]) -> No
         return found[0] if is_ours else f"](path:{found['path']})"
 
     source[0] = PAGE_ELSEWHERE.sub(rewritten, source[0])
+
+
+def join_chinese_lines(_app: Sphinx, docname: str, source: list[str]) -> None:
+    """Join the lines of Chinese paragraphs without a space between them."""
+    if docname.startswith(CHINESE):
+        source[0] = LINE_END.sub("", source[0])
 
 
 def name_language(
