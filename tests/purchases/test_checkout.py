@@ -13,6 +13,7 @@ import pytest
 import requests
 
 from coinpurse import Coinpurse
+from coinpurse.db.installation import get_installation
 from coinpurse.errors import (
     CheckoutFailed,
     Forbidden,
@@ -20,7 +21,7 @@ from coinpurse.errors import (
     IdempotencyConflict,
     NotFound,
 )
-from coinpurse.purchases import Payment, StartedCheckout, store
+from coinpurse.purchases import Payment, StartedCheckout
 from tests.conftest import Sandbox
 
 SESSIONS = "/v1/checkout/sessions"
@@ -75,7 +76,7 @@ def test_the_row_is_written_with_the_exact_parameters(purse: Coinpurse, sandbox:
         "payment_id": str(payment.id),
     }
     with purse.database.unit_of_work() as work:
-        installation = store.get_installation(work)
+        installation = get_installation(work)
     assert installation.startswith("coinpurse_")
     assert payment.stripe_parameters == {
         "integration_identifier": installation,

@@ -1,6 +1,6 @@
 """The back office: who may do what, what was done, lists and figures of everything."""
 
-from coinpurse.back_office.audit import record
+from coinpurse.back_office.audit import record, record_endpoint
 from coinpurse.back_office.listing import (
     Column,
     Filter,
@@ -67,5 +67,6 @@ __all__ = [
     "neutralise",
     "read_query",
     "record",
+    "record_endpoint",
     "require_role",
 ]

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from coinpurse.back_office.rules import AuditEntry
 from coinpurse.back_office.store import audit as store
 from coinpurse.db import UnitOfWork
+from coinpurse.endpoints import Endpoint
 from coinpurse.ledger.rules import require_description, require_key
 
 
@@ -34,4 +35,19 @@ def record(
         subject_id=require_key(subject_id, field="subject_id"),
         reason=require_description(reason, field="reason"),
         facts={name: fact for name, fact in (facts or {}).items() if fact is not None},
+    )
+
+
+def record_endpoint(work: UnitOfWork, done: str, endpoint: Endpoint, *, actor: str) -> AuditEntry:
+    """Write what somebody did with an outgoing webhook: its host, because the whole address may hold a secret.
+
+    done: such as `rotated`.
+    """
+    return record(
+        work,
+        actor=actor,
+        action=f"webhook_endpoint.{done}",
+        subject_kind="webhook_endpoint",
+        subject_id=str(endpoint.id),
+        facts={"host": endpoint.host},
     )

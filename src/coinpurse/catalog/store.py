@@ -22,7 +22,6 @@ INSERT = """
     INSERT INTO coinpurse.catalog_versions (source, packs, note, actor)
     VALUES (%(source)s, %(packs)s, %(note)s, %(actor)s) RETURNING *
 """
-INSTALLATION = "SELECT id FROM coinpurse.installation"
 PRODUCTS = "SELECT sku, product_id FROM coinpurse.stripe_products WHERE livemode = %(livemode)s"
 # Somebody may have made the product anew at Stripe: the pack is that one from now on.
 SAVE_PRODUCT = """
@@ -89,13 +88,6 @@ def add(
     )
     assert row is not None
     return Version(**row._asdict())
-
-
-def get_installation(work: UnitOfWork) -> str:
-    """Return the mark that tells our products at Stripe from those of another installation."""
-    row = work.row(INSTALLATION)
-    assert row is not None
-    return f"coinpurse_{row.id.hex[:16]}"
 
 
 def product_ids(work: UnitOfWork, *, livemode: bool) -> dict[str, str]:

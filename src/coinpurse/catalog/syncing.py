@@ -11,6 +11,7 @@ from coinpurse.catalog import store
 from coinpurse.catalog.plans import AtStripe, Step, plan, sort_products
 from coinpurse.catalog.rules import Catalog
 from coinpurse.db import Database
+from coinpurse.db.installation import get_installation
 from coinpurse.ports import StripeCatalog, StripePrice
 
 log = structlog.get_logger()
@@ -35,7 +36,7 @@ class CatalogSync:
     def plan(self, catalog: Catalog) -> Plan:
         """Return what would be done, and do nothing. Raises GatewayError."""
         with self._database.unit_of_work() as work:
-            owner = store.get_installation(work)
+            owner = get_installation(work)
             known = store.product_ids(work, livemode=self._gateway.livemode)
         found, spare = sort_products(self._gateway.list_products(), owner=owner, known=known)
         wanted = {pack.sku for pack in catalog.packs if pack.active}

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import click
 
-from coinpurse.back_office import COMMAND_ACTOR, record
+from coinpurse.back_office import COMMAND_ACTOR, record, record_endpoint
 from coinpurse.cli import output
 from coinpurse.db import UnitOfWork
 from coinpurse.endpoints import EVENT_TYPES, Endpoint, NewSecret, SentWebhook
@@ -147,14 +147,7 @@ def _actor() -> str:
 
 
 def _record(work: UnitOfWork, done: str, endpoint: Endpoint) -> None:
-    record(
-        work,
-        actor=_actor(),
-        action=f"webhook_endpoint.{done}",
-        subject_kind="webhook_endpoint",
-        subject_id=str(endpoint.id),
-        facts={"host": endpoint.host},
-    )
+    record_endpoint(work, done, endpoint, actor=_actor())
 
 
 def _print_secret(made: NewSecret, *, as_json: bool) -> None:

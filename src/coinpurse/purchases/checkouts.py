@@ -14,6 +14,7 @@ from coinpurse.catalog import Pack
 from coinpurse.counting import counts
 from coinpurse.db import Database, UnitOfWork
 from coinpurse.db.identifiers import new_id
+from coinpurse.db.installation import get_installation
 from coinpurse.db.texts import storable
 from coinpurse.errors import (
     CheckoutFailed,
@@ -170,7 +171,7 @@ class Checkouts:
         bonus = pack.bonus + terms.first_bonus
         parameters = {
             **_parameters(payment_id, order, price, bonus),
-            "integration_identifier": store.get_installation(work),
+            "integration_identifier": get_installation(work),
         }
         return store.insert(
             work,

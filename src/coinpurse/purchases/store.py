@@ -51,7 +51,6 @@ LATEST = f"""
        AND (NOT %(in_review)s OR (review_reason IS NOT NULL AND reviewed_at IS NULL))
      ORDER BY created_at DESC, id DESC LIMIT %(limit)s
 """
-INSTALLATION = "SELECT id FROM coinpurse.installation"
 MATCHING = f"""
     SELECT {COLUMNS} FROM coinpurse.payment_sessions WHERE id = ANY (%(ids)s) OR session_id = ANY (%(session_ids)s)
 """
@@ -217,13 +216,6 @@ def all_payments(
     return [
         _payment(row) for row in work.rows(LATEST, status=status, in_review=in_review, limit=limit)
     ]
-
-
-def get_installation(work: UnitOfWork) -> str:
-    """Return the mark of this installation, which its checkouts bear at Stripe. A restored backup keeps it."""
-    row = work.row(INSTALLATION)
-    assert row is not None
-    return f"coinpurse_{row.id.hex[:16]}"
 
 
 def matching(work: UnitOfWork, ids: Sequence[UUID], session_ids: Sequence[str]) -> list[Payment]:

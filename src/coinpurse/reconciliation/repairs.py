@@ -10,6 +10,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from coinpurse.db import UnitOfWork
+from coinpurse.db.installation import get_installation
 from coinpurse.errors import RetryLater
 from coinpurse.ports import (
     AfterSale,
@@ -86,7 +87,7 @@ def rebuild(books: Books, session: CheckoutSession) -> None:
         return
     lost = read_lost(session)
     with books.database.unit_of_work() as work:
-        own = session.integration_identifier == payments.get_installation(work)
+        own = session.integration_identifier == get_installation(work)
         if not own and (session.integration_identifier or "").startswith(MARK):
             # Another installation on the same account at Stripe sold it.
             return

@@ -21,12 +21,21 @@ from coinpurse.web.language import lazy_gettext as _
 States = Mapping[str, Mapping[str, Words]]
 
 
-class Refunds(ListPage):
+class OfPayments(ListPage):
+    """What came after the sale; each row belongs to a payment."""
+
+    group = frame.SALES
+
+    def link_of(self, row: Row) -> str | None:
+        """To the payment."""
+        return link_to("payments", "show", payment_id=row["payment_id"])
+
+
+class Refunds(OfPayments):
     """Money that went back, or is on its way."""
 
     page = "refunds"
     title = _("Refunds")
-    group = frame.SALES
     listing_name = "refunds"
     states: ClassVar[States] = {"status": REFUND_STATUSES}
     hidden = frozenset({"currency", "payment_id"})
@@ -36,17 +45,12 @@ class Refunds(ListPage):
     )
     search_hint = _("E-mail, re_…, pi_…")
 
-    def link_of(self, row: Row) -> str | None:
-        """To the payment."""
-        return link_to("payments", "show", payment_id=row["payment_id"])
 
-
-class RefundRequests(ListPage):
+class RefundRequests(OfPayments):
     """Refunds that were asked of us, made or not."""
 
     page = "refund_requests"
     title = _("Refund requests")
-    group = frame.SALES
     listing_name = "refund_requests"
     states: ClassVar[States] = {"state": REQUEST_STATES}
     hidden = frozenset({"id", "currency", "payment_id", "refund_id"})
@@ -56,27 +60,18 @@ class RefundRequests(ListPage):
     )
     search_hint = _("E-mail, re_…, pi_…")
 
-    def link_of(self, row: Row) -> str | None:
-        """To the payment."""
-        return link_to("payments", "show", payment_id=row["payment_id"])
 
-
-class Disputes(ListPage):
+class Disputes(OfPayments):
     """Payments that a bank questions or takes back."""
 
     page = "disputes"
     title = _("Disputes")
-    group = frame.SALES
     listing_name = "disputes"
     states: ClassVar[States] = {"status": DISPUTE_STATUSES}
     hidden = frozenset({"currency", "payment_id", "withdrawn_minor", "reinstated_minor"})
     nothing = _("No dispute")
     hint = _("When a bank questions a payment, it is listed here. Answer it in Stripe's Dashboard.")
     search_hint = _("E-mail, du_…, pi_…")
-
-    def link_of(self, row: Row) -> str | None:
-        """To the payment."""
-        return link_to("payments", "show", payment_id=row["payment_id"])
 
 
 class Reconciliations(ListPage):

@@ -11,7 +11,7 @@ from flask import Response, request
 from psycopg.errors import UniqueViolation
 from werkzeug.wrappers import Response as AnyResponse
 
-from coinpurse.back_office import Action, Row, record
+from coinpurse.back_office import Action, Row, record_endpoint
 from coinpurse.db import UnitOfWork
 from coinpurse.endpoints import EVENT_TYPES, Endpoint, NewSecret
 from coinpurse.errors import InvalidRequest
@@ -277,11 +277,4 @@ def _version(endpoint: Endpoint) -> str:
 
 
 def _record(work: UnitOfWork, done: str, endpoint: Endpoint) -> None:
-    record(
-        work,
-        actor=member_id(),
-        action=f"webhook_endpoint.{done}",
-        subject_kind="webhook_endpoint",
-        subject_id=str(endpoint.id),
-        facts={"host": endpoint.host},
-    )
+    record_endpoint(work, done, endpoint, actor=member_id())
