@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import socket
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from typing import Any
 
 import psycopg
@@ -57,3 +59,15 @@ def test_what_has_waited_for_long_is_refused_and_may_come_again(
     # All is as before.
     assert ask("/api/v1/wallets/bob").status_code == 200
     assert spend().json()["created"] is False
+
+
+def test_clients_that_do_not_close_their_end_keep_nobody_waiting(store: Store) -> None:
+    store.start_web()
+    request = b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n"
+    with ExitStack() as held:
+        for _ in range(4):
+            lingering = held.enter_context(socket.create_connection(("127.0.0.1", store.port)))
+            lingering.sendall(request)
+            assert lingering.recv(1024).startswith(b"HTTP/1.1 200")
+        # Each would have held up the others for two seconds.
+        assert requests.get(f"{store.url}/healthz", timeout=4).status_code == 200
