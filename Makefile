@@ -21,7 +21,7 @@ BANDIT := src examples
 AXE := .tools/node_modules/axe-core/axe.min.js
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-system test-lowest test-python simulate fuzz bench bench-quick bench-load bench-plans soak docs stripe-check lint audit format translations constraints stripe-cli axe clean
+.PHONY: help demo test test-system test-lowest test-python test-wheel simulate fuzz bench bench-quick bench-load bench-plans soak docs stripe-check lint audit format translations constraints stripe-cli axe clean
 
 help:  ## List the targets.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -49,6 +49,15 @@ test-python:  ## Run the same set on another Python: make test-python PYTHON=/pa
 	@build/python/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt pip
 	@build/python/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt --group short -e '.[demo]'
 	build/python/bin/python -m pytest -n auto $(SHORT)
+
+test-wheel:  ## Install what would be released into an empty environment; follow the tutorial and test the example hosts there.
+	@rm -rf build/wheel && mkdir -p build
+	@$(PYTHON) -m venv build/wheel
+	@build/wheel/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt pip build
+	@build/wheel/bin/python -m build --outdir build/wheel/dist . >build/wheel/build.log || (cat build/wheel/build.log; exit 1)
+	@build/wheel/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt --group short \
+		"$$(ls build/wheel/dist/*.whl)[demo]"
+	build/wheel/bin/python -m pytest -n auto tests/documentation/test_tutorial.py tests/examples tests/embedding
 
 simulate: $(VENV)/dev.stamp  ## Run the store under faults: SEED=… SEEDS=… STEPS=… JOBS=… (docs/testing.md).
 	$(BIN)/python -m tests.simulation --seed $(SEED) --seeds $(SEEDS) --steps $(STEPS) --jobs $(JOBS) $(if $(MUTANT),--mutant $(MUTANT))
