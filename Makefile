@@ -16,7 +16,7 @@ SHORT := tests/test_money.py tests/test_settings.py tests/test_jobs.py tests/tes
 	tests/accounts tests/api_keys tests/catalog tests/db/test_migrate.py tests/db/test_engine.py tests/db/test_joining.py \
 	tests/endpoints/test_webhooks.py tests/inbox tests/notifications/test_alerts.py tests/outbox tests/purchases \
 	tests/package/test_public_names.py tests/web/test_accounts_api.py tests/web/test_admin_pages.py \
-	tests/web/test_pages_translations.py tests/web/test_payment.py tests/web/test_service.py tests/processes/test_demo.py
+	tests/web/test_pages_translations.py tests/web/test_payment.py tests/web/test_service.py tests/processes/test_demo.py tests/processes/test_overload.py
 BANDIT := src examples
 AXE := .tools/node_modules/axe-core/axe.min.js
 

@@ -25,7 +25,8 @@ GROWTH = 1.5
 # What a proxy in front would keep open; in a rush everybody comes through a door of their own.
 CONNECTIONS = 512
 RUSH_CONNECTIONS = 8000
-RUSHES = (1.5, 3.0)
+# In knees.
+RUSHES = (2.0, 3.0)
 
 
 @dataclass(frozen=True)
@@ -64,9 +65,10 @@ def steps(shop: Shop, *, first: float, seconds: float, most: int) -> Iterator[St
         if step.has_enough:
             break
         knee, rate = rate, rate * GROWTH
+    knee = max(knee, first / 2)
     for times in RUSHES:
-        yield _step(shop, "rush", rate * times, seconds, connections=RUSH_CONNECTIONS)
-    yield _step(shop, "afterwards", max(knee, first / 2) / 2, seconds)
+        yield _step(shop, "rush", knee * times, seconds, connections=RUSH_CONNECTIONS)
+    yield _step(shop, "afterwards", knee / 2, seconds)
 
 
 def _step(

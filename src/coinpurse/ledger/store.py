@@ -68,7 +68,8 @@ UNBLOCK = f"""
 EXPIRING = """
     WITH due AS MATERIALIZED (
         SELECT user_id FROM coinpurse.wallets
-         WHERE next_due_at <= now() + %(within)s AND user_id > %(after)s ORDER BY user_id LIMIT %(limit)s
+         WHERE next_due_at <= now() + %(within)s AND next_due_at < 'infinity' AND user_id > %(after)s
+         ORDER BY user_id LIMIT %(limit)s
     )
     SELECT due.user_id, (g.expires_at AT TIME ZONE %(zone)s)::date AS day,
            sum(g.remaining - g.held - g.frozen)::bigint AS coins, min(g.expires_at) AS first_at
