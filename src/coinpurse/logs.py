@@ -149,14 +149,19 @@ def _on_one_line(_logger: object, _method: str, event: EventDict) -> EventDict:
     for name, value in event.items():
         if isinstance(value, str):
             known = redact(value)
-            event[name] = _indented(known) if name in TRACES else CONTROL.sub(_escaped, known)
+            event[name] = _indented(known) if name in TRACES else one_line(known)
         else:
             event[name] = _redacted(value)
     return event
 
 
 def _indented(trace: str) -> str:
-    return "\n".join(INDENT + CONTROL.sub(_escaped, line) for line in trace.split("\n"))
+    return "\n".join(INDENT + one_line(line) for line in trace.split("\n"))
+
+
+def one_line(text: str) -> str:
+    """Return a text with what could end a line or move a cursor written as escapes."""
+    return CONTROL.sub(_escaped, text)
 
 
 def _escaped(found: re.Match[str]) -> str:

@@ -140,3 +140,22 @@ def test_requests_that_two_servers_could_read_differently_are_refused(store: Sto
 
     for request, status in refused.items():
         assert send(store, request).split()[1] == status, request[:100]
+
+
+@pytest.mark.parametrize("path", ["/api/payment/webhook", "/login", "/api/auth/login"])
+@pytest.mark.parametrize("chunks", [b"3\r\nabcXX0\r\n\r\n", b"zz\r\nabc\r\n", b"-1\r\n\r\n"])
+def test_bodies_that_are_no_http_are_the_client_s_mistake(
+    store: Store, path: str, chunks: bytes
+) -> None:
+    store.start_web()
+    kind = "application/x-www-form-urlencoded" if path == "/login" else "application/json"
+    head = (
+        f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\nOrigin: {store.url}\r\n"
+        f"Content-Type: {kind}\r\nTransfer-Encoding: chunked\r\n\r\n"
+    )
+
+    assert send(store, head.encode() + chunks).split()[1] == b"400"
+
+    counted = requests.get(f"{store.url}/metrics", timeout=30).text
+    assert 'deliveries_total{outcome="error"} 0.0' in counted
+    assert "Traceback" not in (store.directory / "serve.log").read_text()

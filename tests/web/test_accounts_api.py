@@ -148,6 +148,31 @@ def test_guesses_at_one_account_from_many_addresses_are_slowed_down_too(
     assert other.http.post("/api/auth/login", json=eve).status_code == 401
 
 
+@pytest.mark.parametrize(
+    "address", ["2001:db8:1:2::{}", "198.51.100.9:{}", "::ffff:198.51.100.9", "[2001:db8::1]:{}"]
+)
+def test_other_ports_and_addresses_of_one_visitor_do_not_make_many(
+    app: Flask, address: str
+) -> None:
+    def guess(number: int) -> int:
+        somebody = Browser(app)
+        somebody.http.environ_base["REMOTE_ADDR"] = address.format(number)
+        guessed = {"email": f"user{number}@example.com", "password": "x"}
+        return somebody.http.post("/api/auth/login", json=guessed).status_code
+
+    assert [guess(number) for number in range(1, 12)] == [401] * 10 + [429]
+
+
+def test_registrations_on_the_page_are_slowed_down(visitor: Browser) -> None:
+    answers = [
+        visitor.submit("/register", page="/register", email="no address", password="x")
+        for _try in range(11)
+    ]
+
+    assert answers[9].status_code != 429
+    assert answers[10].status_code == 429
+
+
 def test_those_who_know_their_password_are_not_slowed_down(visitor: Browser, app: Flask) -> None:
     visitor.http.post("/api/auth/register", json=ADA)
 

@@ -53,6 +53,9 @@ def test_what_a_proxy_hands_on_is_not_from_this_machine_whatever_it_says(
 def test_a_proxy_that_says_nothing_is_not_taken_for_this_machine(settings: Settings) -> None:
     assert status(settings, base_url=PUBLIC) == 403
     assert status(settings, base_url=PUBLIC, trusted_proxies=1) == 200
+    for host in ("shop.example.com", "[::1", "127.0.0.1.example.com"):
+        asked = {"Host": host}
+        assert status(settings, headers=asked, base_url=PUBLIC, trusted_proxies=1) == 403
 
 
 @pytest.mark.parametrize("peer", [HERE, AWAY])

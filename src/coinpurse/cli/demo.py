@@ -64,6 +64,10 @@ def demo(port: int, sandbox_port: int, use_database_url: bool) -> None:
     _require_free_port(port, "give another with --port")
     sandbox_url = None
     if Settings().stripe_secret_key is None:
+        if port == sandbox_port:
+            raise ConfigurationError(
+                "The store and the sandbox need a port each: give another with --sandbox-port."
+            )
         _require_free_port(sandbox_port, "give another with --sandbox-port")
         os.environ["STRIPE_API_BASE"] = sandbox_url = f"http://127.0.0.1:{sandbox_port}"
     settings = Settings()

@@ -11,6 +11,7 @@ from datetime import datetime
 import click
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from coinpurse import logs
 from coinpurse.accounts import Accounts
@@ -122,11 +123,16 @@ def print_rows(rows: Sequence[dict[str, object]], *, as_json: bool, empty: str) 
     console.print(table)
 
 
-def _cell(value: object) -> str:
+def as_text(written: str) -> Text:
+    """Return words that somebody else wrote as they are: no markup, and nothing that moves a terminal's cursor."""
+    return Text(logs.one_line(written))
+
+
+def _cell(value: object) -> Text:
     if value is None:
-        return "–"
+        return Text("–")
     if isinstance(value, bool):
-        return "yes" if value else "no"
+        return Text("yes" if value else "no")
     if isinstance(value, datetime):
-        return value.astimezone().strftime("%Y-%m-%d %H:%M:%S %Z")
-    return str(value)
+        return Text(value.astimezone().strftime("%Y-%m-%d %H:%M:%S %Z"))
+    return as_text(str(value))

@@ -6,8 +6,12 @@ Otherwise everybody's wait would grow without end, and its work would be for cli
 from __future__ import annotations
 
 import json
+import selectors
+import socket
 import time
+from collections.abc import Callable
 from concurrent.futures import Future
+from functools import partial
 from typing import Any
 
 from gunicorn import util
@@ -19,8 +23,10 @@ from coinpurse.web.measuring import METHODS
 # How long a request waits for a thread before it is refused. Longer than a checkpoint or a takeover makes it wait.
 LONGEST_WAIT_SECONDS = 5.0
 RETRY_AFTER_SECONDS = 2
-# How long a client may take to close its end after the last answer on a connection.
-LINGER_SECONDS = 0.5
+# How long a new connection may take to begin a request, and an old one to leave after its last answer.
+FIRST_BYTE_SECONDS = 5.0
+LINGER_SECONDS = 1.0
+UNREAD_BYTES = 65_536
 # What others judge the process by: it lives, however much it is asked.
 ALWAYS_ANSWERED = frozenset({"/healthz", "/readyz", "/metrics"})
 SENTENCE = "The store is busy. Please try again in a moment."
@@ -51,39 +57,78 @@ ANSWERS = {
 class Worker(ThreadWorker):  # type: ignore[misc]  # It has no types.
     """Gunicorn's worker of threads, which knows how long each request has waited for one of them.
 
-    It takes connections in one thread, where nothing may wait.
+    A thread is given requests alone: who has not begun one, or has its answer and does not leave, waits in the poller,
+    where waiting costs nothing.
     """
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._leaving: dict[TConn, float] = {}
+
     def enqueue_req(self, conn: TConn) -> None:
-        """Queue a connection on which a request is coming."""
-        conn.queued_at = time.monotonic()
-        super().enqueue_req(conn)
+        """Queue a connection on which a request is coming; wait for the first one of a new connection."""
+        if conn.initialized or conn.data_ready:
+            conn.queued_at = time.monotonic()
+            super().enqueue_req(conn)
+            return
+        conn.timeout = time.monotonic() + FIRST_BYTE_SECONDS
+        self.pending_conns.append(conn)
+        self._watch(conn, self.on_pending_socket_readable)
 
     def handle(self, conn: TConn) -> Any:
-        """Handle what came on a connection, on a thread; False means that it is closed.
-
-        Closing waits for the client to have read. Gunicorn does it where it takes new connections, so that a slow
-        client would keep all others waiting.
-        """
-        outcome = super().handle(conn)
-        if outcome is False:
-            util.close_graceful(conn.sock, timeout=LINGER_SECONDS)
-        return outcome
-
-    def finish_request(self, conn: TConn, fs: Future[Any]) -> None:
-        """Count a connection that was closed, or wait for more on it."""
-        if not fs.cancelled() and fs.exception() is None and fs.result() is False:
-            self.nr_conns -= 1
-        else:
-            super().finish_request(conn, fs)
+        """Handle what came on a connection, on a thread."""
+        conn.waited = time.monotonic() - conn.queued_at
+        return super().handle(conn)
 
     def handle_request(self, req: Any, conn: TConn) -> bool:
         """Answer a request; False closes the connection."""
-        waited = time.monotonic() - conn.queued_at
-        if waited <= LONGEST_WAIT_SECONDS or req.path in ALWAYS_ANSWERED:
+        if conn.waited <= LONGEST_WAIT_SECONDS or req.path in ALWAYS_ANSWERED:
             answered: bool = super().handle_request(req, conn)
             return answered
         method = req.method if req.method in METHODS else "other"
         counts().requests[method, "refused unread", "503"].inc()
         util.write(conn.sock, ANSWERS[req.path.startswith("/api/")])
         return False
+
+    def finish_request(self, conn: TConn, fs: Future[Any]) -> None:
+        """Wait for more on a connection, or for its client to have read the last answer and to leave."""
+        if fs.cancelled() or fs.exception() is not None or fs.result() is not False:
+            super().finish_request(conn, fs)
+            return
+        try:
+            conn.sock.shutdown(socket.SHUT_WR)
+            self._watch(conn, self._see_off)
+        except (OSError, ValueError):
+            # It is gone already.
+            self.nr_conns -= 1
+            conn.close()
+        else:
+            self._leaving[conn] = time.monotonic() + LINGER_SECONDS
+
+    def murder_pending(self) -> None:
+        """Close connections on which no request came in time, and those that do not leave."""
+        super().murder_pending()
+        now = time.monotonic()
+        for conn in [conn for conn, until in self._leaving.items() if until <= now]:
+            self._end(conn)
+
+    def _watch(self, conn: TConn, then: Callable[[TConn, Any], None]) -> None:
+        conn.sock.setblocking(False)
+        self.poller.register(conn.sock, selectors.EVENT_READ, partial(then, conn))
+
+    def _see_off(self, conn: TConn, client: socket.socket) -> None:
+        """Pass over what a client still sends; closing with it unread would cost it the answer."""
+        try:
+            gone = not client.recv(UNREAD_BYTES)
+        except BlockingIOError:
+            return
+        except OSError:
+            gone = True
+        if gone:
+            self._end(conn)
+
+    def _end(self, conn: TConn) -> None:
+        del self._leaving[conn]
+        self.poller.unregister(conn.sock)
+        self.nr_conns -= 1
+        conn.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import resource
 import socket
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
@@ -12,6 +13,8 @@ from flask import Flask
 from gunicorn import systemd
 from gunicorn.app.base import BaseApplication
 from gunicorn.glogging import Logger
+from gunicorn.http.errors import ParseException
+from werkzeug.exceptions import BadRequest
 
 from coinpurse import logs
 from coinpurse.app import create_app
@@ -50,7 +53,35 @@ class _Server(BaseApplication):  # type: ignore[misc]  # It has no types.
     def load(self) -> Flask:
         logs.configure()
         keep_in(self._counted)
-        return create_app(self._settings)
+        app = create_app(self._settings)
+        app.wsgi_app = _with_readable_bodies(app.wsgi_app)  # type: ignore[method-assign]
+        return app
+
+
+class _Body:
+    """What a client sends. What is no HTTP, or breaks off, is the client's mistake: 400, not 500."""
+
+    def __init__(self, body: Any) -> None:
+        self._body = body
+
+    def __getattr__(self, name: str) -> Any:
+        read = getattr(self._body, name)
+
+        def or_refuse(*arguments: Any) -> Any:
+            try:
+                return read(*arguments)
+            except (ParseException, OSError) as error:
+                raise BadRequest("The request's body cannot be read.") from error
+
+        return or_refuse
+
+
+def _with_readable_bodies(app: Callable[..., Any]) -> Callable[..., Any]:
+    def answer(environ: dict[str, Any], start_response: Any) -> Any:
+        environ["wsgi.input"] = _Body(environ["wsgi.input"])
+        return app(environ, start_response)
+
+    return answer
 
 
 @click.command()

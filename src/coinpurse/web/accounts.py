@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ipaddress
 import time
 from contextlib import suppress
 from typing import Any
+from urllib.parse import urlsplit
 
 import flask_login
 from flask import (
@@ -52,6 +54,7 @@ EXTENSION = "coinpurse.accounts"
 ENTERED_AT = "coinpurse.entered_at"
 LONGEST_SESSION_SECONDS = 30 * 24 * 3600
 WRONG_STATUS = 401
+SUBSCRIBER_BITS = 64
 
 
 def _was_wrong(response: Response) -> bool:
@@ -68,8 +71,26 @@ def _account_tried() -> str:
     return rules.digest_of_address(given if isinstance(given, str) else "")
 
 
+def _network_asking() -> str:
+    """Return who asks, as limits count them: an IPv4 address, or the network that one IPv6 subscriber has whole.
+
+    Some proxies write the port of their client behind its address.
+    """
+    given = get_remote_address()
+    host = urlsplit(f"//{given}").hostname if given.count(":") == 1 or given[0] == "[" else given
+    try:
+        address = ipaddress.ip_address(host or given)
+    except ValueError:
+        return given
+    if isinstance(address, ipaddress.IPv4Address):
+        return str(address)
+    if address.ipv4_mapped is not None:
+        return str(address.ipv4_mapped)
+    return str(ipaddress.IPv6Network((address, SUBSCRIBER_BITS), strict=False))
+
+
 # Counted for each address that asks, by each server process for itself.
-limiter = Limiter(get_remote_address, storage_uri="memory://")
+limiter = Limiter(_network_asking, storage_uri="memory://")
 limit_registrations = limiter.shared_limit("10 per minute; 60 per hour", scope="register")
 # Only wrong passwords count: a household or a school behind one address may log in as often as it likes.
 limit_failed_log_ins = limiter.shared_limit(

@@ -99,15 +99,25 @@ def _refusal(settings: Settings) -> Response | None:
 def _is_from_this_machine(settings: Settings) -> bool:
     """Whether somebody on this machine asked, and no proxy did it for somebody else.
 
-    What a header says can only take the permission away. A proxy that says nothing looks like this machine: where the
-    store's address is a public one and no proxy is declared, nobody is taken for it.
+    What a header says can only take the permission away, and who asks from here names this machine as the host. A proxy
+    that says nothing looks like it: where the store's address is a public one and no proxy is declared, nobody is taken
+    for it.
     """
     environ = request.environ.get("werkzeug.proxy_fix.orig") or request.environ
     peer = environ.get("REMOTE_ADDR") or ""
     if not _is_loopback(peer) or any(name in request.headers for name in FORWARDED):
         return False
-    host = urlsplit(settings.base_url).hostname or ""
-    return settings.trusted_proxies > 0 or host == "localhost" or _is_loopback(host)
+    if not _is_here(f"//{environ.get('HTTP_HOST', '')}"):
+        return False
+    return settings.trusted_proxies > 0 or _is_here(settings.base_url)
+
+
+def _is_here(address: str) -> bool:
+    try:
+        host = urlsplit(address).hostname or ""
+    except ValueError:
+        return False
+    return host == "localhost" or _is_loopback(host)
 
 
 def _is_loopback(address: str) -> bool:

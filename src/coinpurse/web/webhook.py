@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import structlog
 from flask import Blueprint, Response, jsonify, request
+from werkzeug.exceptions import HTTPException
 
 from coinpurse.counting import counts
 from coinpurse.errors import WebhookRejected
@@ -30,6 +31,9 @@ def receive() -> tuple[Response, int]:
         outcome = "refused"
         log.warning("webhook.rejected", reason=rejected.reason, detail=rejected.detail)
         return jsonify(error=rejected.reason), 400
+    except HTTPException:
+        outcome = "refused"
+        raise
     finally:
         counts().deliveries[outcome].inc()
     return jsonify(status="success"), 200
