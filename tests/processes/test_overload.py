@@ -76,8 +76,10 @@ def test_clients_that_say_nothing_or_do_not_leave_keep_nobody_waiting(
             assert not sent or idle.recv(1024).startswith(b"HTTP/1.1 200")
         # Eight threads serve: any wait for each of these, however short, would add up.
         assert requests.get(f"{store.url}/healthz", timeout=2).status_code == 200
-        # In the end they are closed.
-        assert idle.recv(1024) == b""
+        # In the end they are closed; the answer may come in parts.
+        idle.settimeout(10)
+        while idle.recv(1024):
+            pass
 
 
 def test_who_sends_slowly_is_not_told_that_the_store_is_busy(store: Store) -> None:
