@@ -6,8 +6,6 @@ from dataclasses import asdict
 from typing import Literal
 
 import click
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from coinpurse.cli import output
 from coinpurse.extension import Coinpurse
@@ -125,15 +123,8 @@ def _apply(
         users=len(plan.to_do),
         coins=sum(plan.to_do.values()),
     )
-    with Progress(
-        TextColumn("Importing"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        console=Console(stderr=True),
-        transient=True,
-    ) as progress:
-        bar = progress.add_task("users", total=len(plan.to_do))
+    with output.progress() as progress:
+        bar = progress.add_task("Importing", total=len(plan.to_do))
         importing.apply(
             plan,
             kind=kind,

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import asdict
 
 import click
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from coinpurse.cli import output
 from coinpurse.ledger import Difference
@@ -24,7 +22,7 @@ def verify(as_json: bool) -> None:
         expected = count_wallets(work)
     looked_at = 0
     differences: list[Difference] = []
-    with _progress() as progress:
+    with output.progress() as progress:
         bar = progress.add_task("Verifying wallets", total=expected)
         for found, differing in purse.verify():
             looked_at += found
@@ -41,15 +39,3 @@ def verify(as_json: bool) -> None:
         click.echo(f"{looked_at} wallets verified; every figure agrees.")
     if rows:
         raise SystemExit(FOUND_SOMETHING)
-
-
-def _progress() -> Progress:
-    """A bar beside the output, gone when it is done."""
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        console=Console(stderr=True),
-        transient=True,
-    )

@@ -10,6 +10,7 @@ from datetime import datetime
 
 import click
 from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
@@ -104,6 +105,18 @@ def print_json(value: object) -> None:
     click.echo(json.dumps(value, indent=2, default=str, ensure_ascii=False))
 
 
+def progress() -> Progress:
+    """A bar beside the output, gone when it is done."""
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+        transient=True,
+    )
+
+
 def print_rows(rows: Sequence[dict[str, object]], *, as_json: bool, empty: str) -> None:
     """Print rows as JSON or as a table whose columns are the keys of the first one."""
     if as_json:
@@ -123,11 +136,6 @@ def print_rows(rows: Sequence[dict[str, object]], *, as_json: bool, empty: str) 
     console.print(table)
 
 
-def as_text(written: str) -> Text:
-    """Return words that somebody else wrote as they are: no markup, and nothing that moves a terminal's cursor."""
-    return Text(logs.one_line(written))
-
-
 def _cell(value: object) -> Text:
     if value is None:
         return Text("–")
@@ -135,4 +143,5 @@ def _cell(value: object) -> Text:
         return Text("yes" if value else "no")
     if isinstance(value, datetime):
         return Text(value.astimezone().strftime("%Y-%m-%d %H:%M:%S %Z"))
-    return as_text(str(value))
+    # Somebody else may have written it: no markup, and nothing that moves a terminal's cursor.
+    return Text(logs.one_line(str(value)))

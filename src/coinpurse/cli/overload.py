@@ -109,7 +109,11 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # It has no types.
         """Close connections on which no request came in time, and those that do not leave."""
         super().murder_pending()
         now = time.monotonic()
-        for conn in [conn for conn, until in self._leaving.items() if until <= now]:
+        # The oldest come first.
+        while self._leaving:
+            conn, until = next(iter(self._leaving.items()))
+            if until > now:
+                break
             self._end(conn)
 
     def _watch(self, conn: TConn, then: Callable[[TConn, Any], None]) -> None:

@@ -77,8 +77,10 @@ def _network_asking() -> str:
     Some proxies write the port of their client behind its address.
     """
     given = get_remote_address()
-    host = urlsplit(f"//{given}").hostname if given.count(":") == 1 or given[0] == "[" else given
     try:
+        host = (
+            urlsplit(f"//{given}").hostname if given.count(":") == 1 or given[0] == "[" else given
+        )
         address = ipaddress.ip_address(host or given)
     except ValueError:
         return given
