@@ -11,7 +11,6 @@ import socket
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -31,6 +30,7 @@ from coinpurse.accounts import service as accounts
 from coinpurse.db import Database, embedded
 from coinpurse.settings import Settings
 from coinpurse.testing import postgresql, shared_folder
+from tests.waiting import PATIENCE_SECONDS, wait_until
 
 # The fixtures that hosts use; ours build on them.
 pytest_plugins = ["coinpurse.testing"]
@@ -209,15 +209,7 @@ def as_user(host: Flask, user_id: str) -> FlaskClient:
 @pytest.fixture
 def eventually() -> Callable[..., Any]:
     """Wait for something that another process does."""
-
-    def wait(condition: Callable[[], Any], seconds: float = 15.0) -> Any:
-        deadline = time.monotonic() + seconds
-        while not (result := condition()):
-            assert time.monotonic() < deadline, "it did not happen in time"
-            time.sleep(0.05)
-        return result
-
-    return wait
+    return wait_until
 
 
 @pytest.fixture(scope="session")
@@ -254,15 +246,15 @@ class Store:
     def start_web(self, *options: str) -> None:
         """Start `coinpurse serve` and wait until it is ready."""
         self.web = self._run("serve", "--port", str(self.port), *options)
-        deadline = time.monotonic() + 30
-        while True:
-            assert self.web.poll() is None, "serve ended"
-            try:
-                if requests.get(f"{self.url}/readyz", timeout=5).ok:
-                    return
-            except (requests.ConnectionError, requests.Timeout):
-                assert time.monotonic() < deadline, "serve did not become ready"
-            time.sleep(0.05)
+        wait_until(self._is_ready, lambda: "for serve to be ready")
+
+    def _is_ready(self) -> bool:
+        assert self.web is not None
+        assert self.web.poll() is None, "serve ended"
+        try:
+            return requests.get(f"{self.url}/readyz", timeout=5).ok
+        except (requests.ConnectionError, requests.Timeout):
+            return False
 
     def start_worker(self, *options: str) -> None:
         """Start `coinpurse worker`."""
@@ -286,6 +278,11 @@ class Store:
                     os.killpg(process.pid, signal.SIGKILL)
                     process.wait()
 
+    def show_logs(self) -> None:
+        """Print what its processes wrote, which pytest shows beside a failure."""
+        for log in sorted(self.directory.glob("*.log")):
+            sys.stdout.write(f"--- {log.name}\n{log.read_text(errors='replace')[-8000:]}\n")
+
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run a `coinpurse` command to its end."""
         return subprocess.run(
@@ -294,7 +291,7 @@ class Store:
             cwd=self.directory,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=PATIENCE_SECONDS,
             check=False,
         )
 
@@ -359,6 +356,7 @@ def store(settings: Settings, sandbox: Sandbox, tmp_path: Path) -> Iterator[Stor
     made = Store(settings.model_copy(update={"stripe_webhook_secret": secret}), port, tmp_path)
     yield made
     made.stop()
+    made.show_logs()
     requests.delete(
         f"{sandbox.url}/v1/webhook_endpoints/{endpoint['id']}", auth=(key, ""), timeout=30
     )

@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 import socket
 import subprocess
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ import pytest
 import requests
 
 from tests.conftest import Store
+from tests.waiting import wait_until
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 
@@ -138,11 +138,8 @@ def proxy(request: pytest.FixtureRequest, store: Store, tmp_path: Path) -> Itera
         pytest.skip(f"no {request.param}: apt-get install it")
     running, process = STARTS[request.param](store, tmp_path)
     try:
-        deadline = time.monotonic() + 30
-        while not _answers(running):
-            assert process.poll() is None, f"{request.param} ended"
-            assert time.monotonic() < deadline, f"{request.param} did not become ready"
-            time.sleep(0.1)
+        wait_until(lambda: _answers(running) or process.poll() is not None)
+        assert process.poll() is None, f"{request.param} ended"
         yield running
     finally:
         process.terminate()

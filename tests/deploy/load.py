@@ -98,7 +98,7 @@ def spending(store: Store, purse: Coinpurse) -> Spending:
 def more(load: Spending, eventually: Callable[..., Any], count: int = 50) -> None:
     """Wait until further spends were acknowledged."""
     goal = len(load.acknowledged) + count
-    eventually(lambda: len(load.acknowledged) >= goal, 60)
+    eventually(lambda: len(load.acknowledged) >= goal)
 
 
 def assert_each_once(load: Spending, purse: Coinpurse, database_url: str) -> None:

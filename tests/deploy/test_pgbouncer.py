@@ -9,7 +9,6 @@ import signal
 import socket
 import subprocess
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -30,6 +29,7 @@ from coinpurse.settings import Settings
 from tests.conftest import Sandbox, Store
 from tests.deploy.conftest import DEPLOY, free_port
 from tests.deploy.load import assert_each_once, more, spending
+from tests.waiting import wait_until
 
 CLIENTS = 16
 EACH = 10
@@ -55,13 +55,11 @@ class Bouncer:
                 stderr=log,
                 env={"PATH": "/usr/sbin:/usr/bin:/bin"},
             )
-        deadline = time.monotonic() + 20
-        while not self._listens():
-            assert self.process.poll() is None, (self.folder / "log").read_text()
-            assert time.monotonic() < deadline, "PgBouncer did not become ready"
-            time.sleep(0.05)
+        wait_until(self._listens)
 
     def _listens(self) -> bool:
+        assert self.process is not None
+        assert self.process.poll() is None, (self.folder / "log").read_text()
         with socket.socket() as probe:
             return probe.connect_ex(("127.0.0.1", self.port)) == 0
 
@@ -189,7 +187,7 @@ def buy(
     with purse.database.single_statement() as work:
         owner = work.row("SELECT user_id FROM coinpurse.wallets WHERE balance = 1200")
     assert owner is not None
-    eventually(lambda: not jobs_left(purse), 60)
+    eventually(lambda: not jobs_left(purse))
     return browser, owner.user_id
 
 

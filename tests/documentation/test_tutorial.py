@@ -9,13 +9,15 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 import requests
+
+from tests.waiting import wait_until
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGES = [DOCS / "tutorial.md", DOCS / "zh_CN" / "tutorial.md"]
@@ -106,16 +108,14 @@ class Reader:
             self._wait_for(f"http://127.0.0.1:{port}/")
 
     def _wait_for(self, url: str) -> None:
-        deadline = time.monotonic() + 60
-        while True:
-            try:
+        def answers() -> bool:
+            assert self.running[-1].poll() is None, self.log()
+            with suppress(requests.ConnectionError):
                 requests.get(url, timeout=10)
-            except requests.ConnectionError:
-                assert time.monotonic() < deadline, self.log()
-                assert self.running[-1].poll() is None, self.log()
-                time.sleep(0.1)
-            else:
-                return
+                return True
+            return False
+
+        wait_until(answers, self.log)
 
 
 @pytest.fixture
@@ -190,10 +190,8 @@ def test_the_tutorial_does_what_it_says(reader: Reader, page: Path) -> None:
     refused = browser.post(f"{reader.app}/hint", data=hint_form(home), timeout=30)
     assert refused.url.endswith("/coins/")
     buy(reader, browser, "pouch")
-    deadline = time.monotonic() + 30
-    while " 100 " not in (home := browser.get(f"{reader.app}/", timeout=30).text):
-        assert time.monotonic() < deadline, home + reader.log()
-        time.sleep(0.1)
+    wait_until(lambda: " 100 " in browser.get(f"{reader.app}/", timeout=30).text, reader.log)
+    home = browser.get(f"{reader.app}/", timeout=30).text
     double = hint_form(home)
     answers = [browser.post(f"{reader.app}/hint", data=double, timeout=30).text for _ in range(2)]
     assert all(" 80 " in answer for answer in answers)

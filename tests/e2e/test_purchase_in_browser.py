@@ -107,7 +107,7 @@ def test_a_declined_card_is_followed_by_another_in_the_same_checkout(
         page.goto("/payment/cancel")
         return page.get_by_test_id("why-declined").is_visible()
 
-    eventually(reads_why, 30)
+    eventually(reads_why)
     expect(page.get_by_test_id("why-declined")).to_contain_text("enough money")
     page.get_by_test_id("resume").click()
     assert page.url == checkout

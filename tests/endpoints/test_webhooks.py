@@ -351,7 +351,7 @@ def test_a_receiver_that_hangs_does_not_keep_others_waiting(
     async def carry() -> None:
         async with courier.at_work(Notifications(purse.database, {"webhook": channel})):
             try:
-                await asyncio.to_thread(eventually, lambda: len(other.received) == 20, 60)
+                await asyncio.to_thread(eventually, lambda: len(other.received) == 20)
             finally:
                 assert receiver.held is not None
                 receiver.held.set()

@@ -20,6 +20,8 @@ from typing import Any
 import psutil
 import psycopg
 
+from tests.waiting import PATIENCE_SECONDS
+
 with warnings.catch_warnings():
     # As in coinpurse.db.embedded: where the session has no runtime directory, the wheel says so at its import.
     warnings.simplefilter("ignore")
@@ -104,9 +106,9 @@ class Server:
         self.process = None
         return moment
 
-    def wait_until(self, condition: str, seconds: float = 30.0) -> None:
+    def wait_until(self, condition: str) -> None:
         """Wait until a query on this server is true."""
-        deadline = time.monotonic() + seconds
+        deadline = time.monotonic() + PATIENCE_SECONDS
         while True:
             assert self.process is not None
             log = self.folder / "log"

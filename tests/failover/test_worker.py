@@ -34,7 +34,7 @@ def test_it_comes_back_with_its_database(
     behind_a_door: Store, door: Door, database_url: str, eventually: Callable[..., Any]
 ) -> None:
     behind_a_door.start_worker()
-    eventually(lambda: workers(database_url), seconds=60)
+    eventually(lambda: workers(database_url))
     door.close()
     # Longer than its pause between two looks for jobs.
     time.sleep(6)
@@ -45,7 +45,7 @@ def test_it_comes_back_with_its_database(
         jobs.schedule_event(app, work, "evt_unknown", datetime.now(UTC))
     database.close()
 
-    eventually(lambda: has_run(behind_a_door, database_url), seconds=90)
+    eventually(lambda: has_run(behind_a_door, database_url))
 
 
 def has_run(store: Store, url: str) -> bool:
@@ -63,7 +63,7 @@ def test_it_ends_when_asked_though_its_database_is_away(
     behind_a_door: Store, door: Door, database_url: str, eventually: Callable[..., Any]
 ) -> None:
     behind_a_door.start_worker()
-    eventually(lambda: workers(database_url), seconds=60)
+    eventually(lambda: workers(database_url))
     door.close()
     time.sleep(3)
     worker = behind_a_door.worker

@@ -58,12 +58,12 @@ def test_repeated_webhooks_and_two_workers_make_one_mail_for_each_purchase(
     try:
         buy(posting, sandbox, email=ADA)
         disputed = buy(posting, sandbox, language="zh-CN", email=BO)
-        eventually(lambda: post_office.to(ADA) and post_office.to(BO), seconds=30)
+        eventually(lambda: post_office.to(ADA) and post_office.to(BO))
         payment = json.loads(posting.run("payments", "show", disputed).stdout)
         sandbox.post(f"charges/{payment['payment_intent_id']}/dispute").raise_for_status()
-        eventually(lambda: listener.heard, seconds=30)
+        eventually(lambda: listener.heard)
         waiting = ("messages", "list", "--state", "waiting", "--json")
-        eventually(lambda: json.loads(posting.run(*waiting).stdout) == [], seconds=30)
+        eventually(lambda: json.loads(posting.run(*waiting).stdout) == [])
     finally:
         first_worker.terminate()
         first_worker.wait(15)
@@ -98,7 +98,7 @@ def test_a_worker_killed_between_the_claim_and_the_answer_loses_no_mail(
                 [session_id],
             ).fetchall()
 
-        eventually(lambda: found() == [("waiting", 1, True)], seconds=30)
+        eventually(lambda: found() == [("waiting", 1, True)])
         assert post_office.asked.wait(30), "the worker sent nothing"
         assert posting.worker is not None
         os.killpg(posting.worker.pid, signal.SIGKILL)
@@ -108,7 +108,7 @@ def test_a_worker_killed_between_the_claim_and_the_answer_loses_no_mail(
         # Its turn is over.
         connection.execute("UPDATE coinpurse.deliveries SET next_attempt_at = now()")
         posting.start_worker()
-        eventually(lambda: found() == [("delivered", 2, None)], seconds=30)
+        eventually(lambda: found() == [("delivered", 2, None)])
 
     assert len(post_office.to(ADA)) == 1
 
@@ -129,7 +129,7 @@ def test_the_operator_lists_shows_and_replays(
         payment = json.loads(posting.run("payments", "show", session_id).stdout)
         return [row for row in rows if row["payment_id"] == payment["id"]]
 
-    (message,) = eventually(listed, seconds=30)
+    (message,) = eventually(listed)
     assert (message["type"], message["deliveries"]) == ("payment.completed", "mail dead")
     shown = json.loads(posting.run("messages", "show", message["id"]).stdout)
     (delivery,) = shown["deliveries"]
@@ -137,7 +137,7 @@ def test_the_operator_lists_shows_and_replays(
     post_office.to_recipient = "250 OK"
     assert posting.run("messages", "replay", message["id"]).returncode == 0
 
-    eventually(lambda: len(post_office.to(ADA)) == 1, seconds=30)
+    eventually(lambda: len(post_office.to(ADA)) == 1)
     nobody = posting.run("messages", "replay", "01890a5d-ac96-774b-bcce-b302099a8057")
     assert (nobody.returncode, "There is no message" in nobody.stderr) == (2, True)
     assert posting.run("messages", "replay", "--dead", "--channel", "alert").stdout.endswith(

@@ -167,7 +167,7 @@ def test_the_installed_demo_opens_its_store_and_stops(
     program = [str(installed.folder / "bin" / "coinpurse")]
 
     demo = Demo(tmp_path, free_port(), free_port(), program=program)
-    eventually(demo.is_up, seconds=90)
+    eventually(demo.is_up)
     page = requests.get(f"{demo.url}/", headers={"Accept-Language": "zh"}, timeout=30)
     linked = re.findall(r'(?:href|src)="(/[^"]+\.(?:css|js|svg)[^"]*)"', page.text)
     statuses = [requests.get(f"{demo.url}{path}", timeout=30).status_code for path in linked]

@@ -99,7 +99,7 @@ def test_a_newcomer_buys_coins_and_finds_them_after_a_restart(
 ) -> None:
     ports = free_port(), free_port()
     demo = Demo(tmp_path, *ports)
-    eventually(demo.is_up, seconds=60)
+    eventually(demo.is_up)
     said = demo.log.read_text()
     assert demo.url in said
     assert "4242 4242 4242 4242" in said
@@ -122,7 +122,7 @@ def test_a_newcomer_buys_coins_and_finds_them_after_a_restart(
     demo.stop()
 
     again = Demo(tmp_path, *ports)
-    eventually(again.is_up, seconds=60)
+    eventually(again.is_up)
     assert customer.get(f"{again.url}/api/wallet", timeout=30).json()["balance"] == 0
     again.stop()
 

@@ -124,7 +124,6 @@ def test_lines_tell_the_whole_story_and_no_secret(
             for line in lines_of(store, "worker")
             if line["event"] == "event.failed" and line.get("event_id") == event_id
         ],
-        seconds=40,
     )
     store.stop()
 

@@ -114,10 +114,10 @@ def test_the_counts_of_all_processes_are_the_rows_of_the_ledger(
     ).json()
     sandbox.pay(checkout["session_id"])
     play(Backend(store, purse))
-    eventually(lambda: rows(database_url).get("purchase") == 1, 60)
+    eventually(lambda: rows(database_url).get("purchase") == 1)
     refunded = store.run("payments", "refund", checkout["session_id"], "--yes")
     assert refunded.returncode == 0, refunded.stderr
-    eventually(lambda: rows(database_url).get("refund") == 1, 60)
+    eventually(lambda: rows(database_url).get("refund") == 1)
     eventually(lambda: figure(scrape(store.url), "coinpurse_jobs_total", outcome="succeeded") >= 1)
 
     samples = scrape(store.url)

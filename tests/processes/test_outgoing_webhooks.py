@@ -48,7 +48,7 @@ def _deliveries(store: Store, endpoint_id: str) -> list[dict[str, Any]]:
 
 
 def _wait_for(eventually: Callable[..., Any], receiver: Receiver, count: int) -> None:
-    eventually(lambda: len(receiver.received) >= count, 30)
+    eventually(lambda: len(receiver.received) >= count)
 
 
 def test_a_purchase_arrives_once_with_the_ids_of_its_payment(
@@ -113,12 +113,12 @@ def test_a_worker_that_is_killed_while_it_sends_is_followed_by_one_that_sends_ag
         # The turn of the killed one is over.
         connection.execute("UPDATE coinpurse.deliveries SET next_attempt_at = now()")
     _wait_for(eventually, receiver, 2)
-    eventually(lambda: _deliveries(store, made["id"])[0]["state"] == "delivered", 30)
+    eventually(lambda: _deliveries(store, made["id"])[0]["state"] == "delivered")
 
     assert (interrupted["state"], interrupted["attempts"]) == ("waiting", 1)
-    first, second = receiver.received
-    assert first.headers["webhook-id"] == second.headers["webhook-id"]
-    assert first.body == second.body
+    # Two, or more where the clock is set forward meanwhile; to the receiver they are one.
+    assert len({came.headers["webhook-id"] for came in receiver.received}) == 1
+    assert len({came.body for came in receiver.received}) == 1
 
 
 def test_endpoints_are_kept_in_order_from_the_command_line(
@@ -141,10 +141,10 @@ def test_endpoints_are_kept_in_order_from_the_command_line(
     receiver.statuses = [500]
     _run(store, "test", made["id"])
     store.start_worker()
-    eventually(lambda: [each["state"] for each in _deliveries(store, made["id"])] == ["dead"], 30)
+    eventually(lambda: [each["state"] for each in _deliveries(store, made["id"])] == ["dead"])
     (dead,) = _deliveries(store, made["id"])
     assert "1 to be sent again" in _run(store, "replay", "--dead", made["id"])
-    eventually(lambda: _deliveries(store, made["id"])[0]["state"] == "delivered", 30)
+    eventually(lambda: _deliveries(store, made["id"])[0]["state"] == "delivered")
     assert "webhook.test" in _run(store, "deliveries")
     assert "1 to be sent again" in _run(store, "replay", dead["id"])
     _wait_for(eventually, receiver, 3)

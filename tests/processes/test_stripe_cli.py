@@ -108,7 +108,7 @@ def test_listen_forwards_to_the_webhook_and_the_coins_arrive(
     customer = store.customer()
     log = tmp_path / "listen.log"
     with cli.listening(f"{store.url}/api/payment/webhook", log):
-        eventually(lambda: "Ready" in log.read_text(), seconds=30)
+        eventually(lambda: "Ready" in log.read_text())
         session_id = customer.post(
             f"{store.url}/api/payment/create-checkout-session", json={"pack": "chest"}, timeout=30
         ).json()["session_id"]
@@ -117,9 +117,7 @@ def test_listen_forwards_to_the_webhook_and_the_coins_arrive(
         with psycopg.connect(database_url, autocommit=True) as connection:
             credited = "SELECT coins FROM coinpurse.transactions"
             # Nothing asks for the status here: what credits is the forwarded webhook alone.
-            assert eventually(lambda: connection.execute(credited).fetchall(), seconds=30) == [
-                (1200,)
-            ]
+            assert eventually(lambda: connection.execute(credited).fetchall()) == [(1200,)]
 
 
 def test_triggered_events_are_foreign_and_acknowledged(
@@ -137,7 +135,7 @@ def test_triggered_events_are_foreign_and_acknowledged(
                 connection.execute("SELECT type, state FROM coinpurse.stripe_events").fetchall()
             )
 
-        eventually(lambda: states().keys() >= set(TRIGGERS), seconds=40)
+        eventually(lambda: states().keys() >= set(TRIGGERS))
         found = states()
         assert connection.execute("SELECT count(*) FROM coinpurse.transactions").fetchone() == (0,)
     assert {found[type_] for type_ in TRIGGERS} == {"foreign"}

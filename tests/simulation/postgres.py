@@ -30,7 +30,7 @@ SETTINGS = {
     "checkpoint_timeout": "30min",
     "io_method": "sync",
 }
-STARTING_SECONDS = 30.0
+STARTING_SECONDS = 120.0
 
 
 def embedded_programs() -> ModuleType:

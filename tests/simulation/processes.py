@@ -18,7 +18,7 @@ from typing import Any
 
 import requests
 
-READY_SECONDS = 30.0
+READY_SECONDS = 120.0
 # What every restart of PostgreSQL writes many times.
 NOISE = ("error connecting in", "reconnection attempt in", "discarding closed connection")
 LONGEST_LINE = 2000

@@ -10,7 +10,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +17,8 @@ from typing import Any
 
 import requests
 import stripe
+
+from tests.waiting import wait_until
 
 KEY = "sk_test_" + "sandbox"
 SECRET = "whsec_" + "for_tests_only"
@@ -164,14 +165,12 @@ class Receiver:
     def types(self) -> list[str]:
         return [event["type"] for event in self.events]
 
-    def wait_for(self, type_: str, count: int = 1, timeout: float = 10) -> list[dict[str, Any]]:
-        deadline = time.monotonic() + timeout
-        while time.monotonic() < deadline:
-            found = [event for event in self.events if event["type"] == type_]
-            if len(found) >= count:
-                return found
-            time.sleep(0.02)
-        raise AssertionError(f"{count} x {type_} did not come; came: {self.types()}")
+    def wait_for(self, type_: str, count: int = 1) -> list[dict[str, Any]]:
+        def came() -> list[dict[str, Any]]:
+            return [event for event in self.events if event["type"] == type_]
+
+        wait_until(lambda: len(came()) >= count, lambda: f"{count} x {type_}: {self.types()}")
+        return came()
 
 
 @contextlib.contextmanager

@@ -6,13 +6,14 @@ import os
 import shutil
 import signal
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import stripe
 from sandbox_process import Receiver, Sandbox
+
+from tests.waiting import wait_until
 
 PROJECT = Path(__file__).resolve().parents[2]
 LOCAL = PROJECT / ".tools" / "node_modules" / ".bin" / "stripe"
@@ -107,10 +108,7 @@ def listening(
 
 
 def _wait_for(log: Path, words: str) -> None:
-    deadline = time.monotonic() + 20
-    while words not in log.read_text():
-        assert time.monotonic() < deadline, log.read_text()
-        time.sleep(0.05)
+    wait_until(lambda: words in log.read_text(), log.read_text)
 
 
 def test_listen_forwards_signed_events(
@@ -125,7 +123,4 @@ def test_listen_forwards_signed_events(
     run(environment, fresh, "events", "resend", event["id"])
     receiver.wait_for("checkout.session.completed", 2)
 
-    deadline = time.monotonic() + 5
-    while fresh.stripe.v1.events.retrieve(event["id"]).pending_webhooks:
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    wait_until(lambda: fresh.stripe.v1.events.retrieve(event["id"]).pending_webhooks == 0)

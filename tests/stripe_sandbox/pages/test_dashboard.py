@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 import requests
 
+from tests.waiting import wait_until
+
 if TYPE_CHECKING:
     from conftest import Buyer, HtmlPage, Merchant, Sandbox
 
@@ -80,9 +82,7 @@ def test_an_event_shows_its_attempts_and_is_sent_again(
     response = post(sandbox, f"/dashboard/events/{event_id}/send", endpoint="")
 
     assert "on its way again" in response.text
-    deadline = time.monotonic() + 10
-    while len(merchant.heard(identifier)) < 2 and time.monotonic() < deadline:
-        time.sleep(0.02)
+    wait_until(lambda: len(merchant.heard(identifier)) >= 2)
     assert merchant.heard(identifier) == ["checkout.session.completed"] * 2
 
 
