@@ -74,7 +74,7 @@ def sync(applying: bool, as_json: bool) -> None:
     if done and not applying:
         if not as_json:
             click.echo("Nothing was done yet; add --apply to do it.")
-        raise SystemExit(1)
+        raise SystemExit(output.FOUND_SOMETHING)
 
 
 def _source_of(loaded: Catalog) -> str:

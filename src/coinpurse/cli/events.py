@@ -11,7 +11,6 @@ from coinpurse.cli import output
 from coinpurse.errors import NotFound
 from coinpurse.inbox import STATES, Inbox, StoredEvent
 
-FOUND_SOMETHING = 1
 UNDONE = ("received", "failed", "dead")
 ROWS_BETWEEN_REPORTS = 1000
 
@@ -66,7 +65,7 @@ def replay(event_id: str | None, type_: str | None, failed: bool, as_json: bool)
     else:
         fine = _replay_many(inbox, type_, only_wrong=failed, as_json=as_json)
     if not fine:
-        raise SystemExit(FOUND_SOMETHING)
+        raise SystemExit(output.FOUND_SOMETHING)
 
 
 def _replay_one(inbox: Inbox, event_id: str, *, as_json: bool) -> bool:

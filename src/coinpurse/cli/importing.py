@@ -11,7 +11,6 @@ from coinpurse.cli import output
 from coinpurse.extension import Coinpurse
 from coinpurse.importing import Importing, Plan, Source, SourceTable
 
-FOUND_SOMETHING = 1
 SHOWN = 100
 
 
@@ -105,7 +104,7 @@ def balances(
     else:
         _tell(plan, applied=applied, stopped=stopped)
     if stopped:
-        raise SystemExit(FOUND_SOMETHING)
+        raise SystemExit(output.FOUND_SOMETHING)
 
 
 def _apply(

@@ -10,8 +10,6 @@ from coinpurse.cli import output
 from coinpurse.ledger import Difference
 from coinpurse.ledger.store import count_wallets
 
-FOUND_SOMETHING = 1
-
 
 @click.command()
 @output.as_json
@@ -38,4 +36,4 @@ def verify(as_json: bool) -> None:
     else:
         click.echo(f"{looked_at} wallets verified; every figure agrees.")
     if rows:
-        raise SystemExit(FOUND_SOMETHING)
+        raise SystemExit(output.FOUND_SOMETHING)

@@ -23,6 +23,8 @@ from coinpurse.errors import ConfigurationError
 from coinpurse.extension import Coinpurse
 from coinpurse.settings import Settings
 
+# The exit code of a command that looked and found something; others are in `cli/__init__.py`.
+FOUND_SOMETHING = 1
 # Wide enough for ids in one piece, which are there to be copied; tables take no more than they need.
 console = Console(width=240)
 

@@ -24,7 +24,6 @@ from coinpurse.refunds import (
     history_of,
 )
 
-FOUND_SOMETHING = 1
 AMOUNT = re.compile(r"[0-9]{1,13}(?:\.[0-9]{1,9})?")
 
 
@@ -119,7 +118,7 @@ def refund(
     else:
         click.echo(_what_happened(payment, made))
     if made.state == "requested":
-        raise SystemExit(FOUND_SOMETHING)
+        raise SystemExit(output.FOUND_SOMETHING)
 
 
 @payments.command()
@@ -155,7 +154,7 @@ def resolve(
         click.echo(
             "Stripe has not answered yet: the worker asks again, and then it is settled.", err=True
         )
-        raise SystemExit(FOUND_SOMETHING)
+        raise SystemExit(output.FOUND_SOMETHING)
 
 
 def _known_payment(purse: Coinpurse, id_or_session: str) -> Payment:

@@ -12,7 +12,6 @@ from rich.progress import Progress, SpinnerColumn, TaskID, TextColumn, TimeElaps
 from coinpurse.cli import output
 from coinpurse.reconciliation import KINDS, ReconciliationReport
 
-FOUND_SOMETHING = 1
 # A terminal has no use for more; JSON has all of them.
 SHOWN = 200
 
@@ -69,7 +68,7 @@ def reconcile(since: datetime | None, dry_run: bool, as_json: bool) -> None:
         output.print_rows(shown, as_json=False, empty="Nothing differs.")
         click.echo(_sentence(report, len(shown)))
     if report.left:
-        raise SystemExit(FOUND_SOMETHING)
+        raise SystemExit(output.FOUND_SOMETHING)
 
 
 def _sentence(report: ReconciliationReport, shown: int) -> str:

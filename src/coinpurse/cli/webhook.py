@@ -17,7 +17,6 @@ from coinpurse.registration import Step
 from coinpurse.settings import Settings
 from coinpurse.stripe_gateway import SetUp
 
-FOUND_SOMETHING = 1
 DONE = {"create": "Registered", "update": "Changed", "delete": "Removed"}
 PLANNED = {"create": "Would register", "update": "Would change", "delete": "Would remove"}
 FILE_IS_SECOND = (
@@ -173,7 +172,7 @@ def _carry_out(
         for step in steps:
             click.echo(_sentence(PLANNED[step.act], step, step.endpoint_id))
         if steps:
-            raise SystemExit(FOUND_SOMETHING)
+            raise SystemExit(output.FOUND_SOMETHING)
     if write_env is not None:
         registration.require_writable(write_env)
     for step in steps:
@@ -247,4 +246,4 @@ def _tell_of_versions(found: Sequence[WebhookEndpoint], url: str, api_version: s
             err=True,
         )
     if others:
-        raise SystemExit(FOUND_SOMETHING)
+        raise SystemExit(output.FOUND_SOMETHING)
