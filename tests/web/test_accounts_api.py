@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 from flask import Flask
 
+from coinpurse.app import create_app
+from coinpurse.settings import Settings
 from tests.web.conftest import ORIGIN, Browser, hidden
 
 ADA = {"email": "Ada@Example.com", "password": "correct horse"}
@@ -161,6 +163,36 @@ def test_other_ports_and_addresses_of_one_visitor_do_not_make_many(
         return somebody.http.post("/api/auth/login", json=guessed).status_code
 
     assert [guess(number) for number in range(1, 12)] == [401] * 10 + [429]
+
+
+@pytest.mark.parametrize("path", ["/api/auth/login", "/login"])
+def test_a_proxy_s_address_that_cannot_be_read_is_refused_like_others_and_counted(
+    settings: Settings, path: str
+) -> None:
+    app = create_app(settings.model_copy(update={"trusted_proxies": 1}))
+    spoilt = [
+        "unknown",
+        "[",
+        "[::1",
+        "1.2.3.4.5:80",
+        "999.1.1.1",
+        "::1%",
+        "é\x7f",
+        "x" * 5000,
+        "{}",
+        "a b",
+    ]
+
+    def guess(number: int) -> int:
+        somebody = Browser(app)
+        somebody.http.environ_base["HTTP_X_FORWARDED_FOR"] = spoilt[number % len(spoilt)]
+        guessed = {"email": f"user{number}@example.com", "password": "x"}
+        if path == "/login":
+            return somebody.submit(path, page=path, **guessed).status_code
+        return somebody.http.post(path, json=guessed).status_code
+
+    assert [guess(number) for number in range(11)] == [401] * 10 + [429]
+    app.extensions["coinpurse"].database.close()
 
 
 def test_registrations_on_the_page_are_slowed_down(visitor: Browser) -> None:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import ipaddress
 import time
 from contextlib import suppress
 from typing import Any
-from urllib.parse import urlsplit
 
 import flask_login
 from flask import (
@@ -36,6 +34,7 @@ from coinpurse.errors import (
 )
 from coinpurse.web import errors, forms, json_requests, language
 from coinpurse.web.access import guard_changes, limit_body, login_required
+from coinpurse.web.addresses import network_of
 from coinpurse.web.errors import RequestRefused
 from coinpurse.web.language import gettext as _
 from coinpurse.web.pages import answer_in_pages, refuse, render
@@ -54,7 +53,6 @@ EXTENSION = "coinpurse.accounts"
 ENTERED_AT = "coinpurse.entered_at"
 LONGEST_SESSION_SECONDS = 30 * 24 * 3600
 WRONG_STATUS = 401
-SUBSCRIBER_BITS = 64
 
 
 def _was_wrong(response: Response) -> bool:
@@ -72,23 +70,7 @@ def _account_tried() -> str:
 
 
 def _network_asking() -> str:
-    """Return who asks, as limits count them: an IPv4 address, or the network that one IPv6 subscriber has whole.
-
-    Some proxies write the port of their client behind its address.
-    """
-    given = get_remote_address()
-    try:
-        host = (
-            urlsplit(f"//{given}").hostname if given.count(":") == 1 or given[0] == "[" else given
-        )
-        address = ipaddress.ip_address(host or given)
-    except ValueError:
-        return given
-    if isinstance(address, ipaddress.IPv4Address):
-        return str(address)
-    if address.ipv4_mapped is not None:
-        return str(address.ipv4_mapped)
-    return str(ipaddress.IPv6Network((address, SUBSCRIBER_BITS), strict=False))
+    return network_of(get_remote_address())
 
 
 # Counted for each address that asks, by each server process for itself.

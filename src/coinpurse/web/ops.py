@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hmac
-import ipaddress
 from collections.abc import Iterable
 from urllib.parse import urlsplit
 
@@ -19,6 +18,7 @@ from coinpurse.errors import ConfigurationError
 from coinpurse.monitoring import StateCollector
 from coinpurse.settings import Settings
 from coinpurse.web.access import current_purse
+from coinpurse.web.addresses import read_address
 
 # What a proxy adds, or should. A request that bears any of them was not made on this machine, whoever handed it on.
 FORWARDED = (
@@ -121,9 +121,5 @@ def _is_here(address: str) -> bool:
 
 
 def _is_loopback(address: str) -> bool:
-    try:
-        known = ipaddress.ip_address(address)
-    except ValueError:
-        return False
-    mapped = known.ipv4_mapped if isinstance(known, ipaddress.IPv6Address) else None
-    return (mapped or known).is_loopback
+    known = read_address(address)
+    return known is not None and known.is_loopback
