@@ -84,7 +84,7 @@ class Settings(BaseSettings):
     prefix sets.
     metrics_token: what `/metrics` asks of everybody; None shows it to this machine alone.
     webhooks_allow_private: whether outgoing webhooks may go to addresses inside private networks.
-    approval_above: coins of an adjustment by hand above which a second person must agree.
+    approval_above: coins that one person may adjust by hand within 24 hours before a second person must agree.
     expiry_notice_days: how long before coins expire their owner hears of it; 0 for never.
     time_zone: whose midnight divides the days of the back office.
     """

@@ -186,6 +186,56 @@ def test_nobody_else_can_take_the_key_of_an_adjustment(office: BackOffice) -> No
         require_callers_key(f"adjustment:{ask(office, 5000).id}")
 
 
+def test_the_limit_cannot_be_split(office: BackOffice, database: Database) -> None:
+    ask(office, 600)
+    ask(office, -300)
+    assert office.preview_adjustment("bob", 101, actor="sue").needs_approval
+    assert not office.preview_adjustment("bob", 101, actor="finn").needs_approval
+
+    more = ask(office, 101, user_id="bob")
+    rest = ask(office, 100, user_id="bob")
+
+    assert (more.state, rest.state) == ("waiting", "applied")
+    assert office.preview_adjustment("bob", 1, actor="sue").adjusted_alone == 1000
+    assert balance(database, "bob") == 100
+
+
+def test_what_a_second_person_agreed_to_or_is_a_day_old_does_not_count(
+    office: BackOffice, database: Database
+) -> None:
+    office.decide_adjustment(ask(office, 5000).id, "approve", actor="finn")
+    office.decide_adjustment(ask(office, 5000).id, "refuse", actor="finn")
+    ask(office, 1000)
+    assert ask(office, 1).state == "waiting"
+
+    with database.unit_of_work() as work:
+        work.execute(
+            "UPDATE coinpurse.adjustment_requests SET created_at = created_at - interval '24 hours'"
+        )
+
+    assert ask(office, 1000).state == "applied"
+    assert ask(office, 1).state == "waiting"
+
+
+def test_of_sixteen_at_once_by_one_person_no_more_than_the_limit_is_applied(
+    office: BackOffice, database: Database
+) -> None:
+    together = Barrier(16)
+
+    def give(number: int) -> str:
+        together.wait()
+        return ask(office, 300, user_id=f"friend-{number}").state
+
+    with ThreadPoolExecutor(16) as pool:
+        states = Counter(pool.map(give, range(16)))
+
+    assert states == {"applied": 3, "waiting": 13}
+    with database.unit_of_work() as work:
+        given = work.row("SELECT sum(balance) AS coins FROM coinpurse.wallets")
+    assert given is not None
+    assert given.coins == 900
+
+
 def test_a_preview_tells_and_does_nothing(office: BackOffice, database: Database) -> None:
     ask(office, 100)
 

@@ -159,6 +159,20 @@ def test_a_small_adjustment_is_shown_and_then_applied_once(app: Flask, ada: Brow
     assert "'=Sorry<i>" in sue.get("/admin/adjustments/export.csv").text
 
 
+def test_the_page_says_first_that_parts_of_a_large_one_count_together(
+    app: Flask, ada: Browser
+) -> None:
+    sue, page = member(app, "support", "sue@example.com"), "/admin/adjustments/new"
+    correct(sue, user=ada.user_id, coins="6000")
+
+    shown = send(sue, page, page, user=ada.user_id, way="take", coins="4001", reason="Back")
+
+    assert "because with this you have adjusted 10,001 coins in 24 hours" in shown
+    assert "Ask for it" in shown
+    own = send(sue, page, page, user=sue.user_id, way="give", coins="1", reason="For me")
+    assert "because the wallet is your own" in own
+
+
 def test_a_large_one_is_decided_by_somebody_else(app: Flask, ada: Browser) -> None:
     finn, olga = (
         member(app, "finance", "finn@example.com"),

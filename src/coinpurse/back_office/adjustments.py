@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from uuid import UUID
 
 import structlog
@@ -25,9 +26,12 @@ from coinpurse.ledger.rules import require_coins, require_key, require_reason
 
 log = structlog.get_logger()
 
+# What one person adjusts within it counts together against the limit; in parts it would be none.
+A_DAY = timedelta(hours=24)
+
 
 class Adjustments:
-    """The use cases. approval_above: coins above which a second person must agree."""
+    """The use cases. approval_above: coins within 24 hours above which a second person must agree."""
 
     def __init__(self, database: Database, *, spend_order: SpendOrder, approval_above: int) -> None:
         self._database = database
@@ -42,19 +46,23 @@ class Adjustments:
             _require_wallet(work, user_id, coins)
             wallet = ledger.get_wallet(work, user_id)
             is_new = not store.has_wallet(work, user_id)
+            adjusted = store.sum_adjusted_alone(work, actor, within=A_DAY)
         return AdjustmentPreview(
             user_id=user_id,
             coins=coins,
             balance=wallet.balance,
             available=wallet.available,
             balance_after=wallet.balance + coins,
-            needs_approval=self._needs_approval(user_id, coins, actor),
+            needs_approval=self._needs_approval(user_id, coins, actor, adjusted),
+            adjusted_alone=adjusted,
             is_new=is_new,
         )
 
     def request(self, user_id: str, coins: int, *, reason: str, actor: str, key: str) -> Adjustment:
-        """Ask for a correction; up to `approval_above` coins it is applied at once, but for one's own wallet.
+        """Ask for a correction. It is applied at once, but for one's own wallet, while what the person has given and
+        taken without a second one in the last 24 hours, of all users and with this, is `approval_above` coins at most.
 
+        Of two requests at once by one person the second counts the first.
         coins: signed. key: a repeat with the same content returns the first request with created=False.
         Raises InvalidRequest, IdempotencyConflict, NotFound where coins are to be taken of a wallet that is not there,
         and what `ledger.adjust` raises.
@@ -63,6 +71,7 @@ class Adjustments:
         _require_signed_coins(coins)
         require_reason(reason, actor)
         with self._database.unit_of_work() as work:
+            store.lock_requester(work, actor)
             made = store.insert(
                 work,
                 id=new_id(),
@@ -75,7 +84,8 @@ class Adjustments:
             if made is None:
                 return _require_same(store.find_by_key(work, key), key, user_id, coins, actor)
             _require_wallet(work, user_id, coins)
-            if not self._needs_approval(user_id, coins, actor):
+            adjusted = store.sum_adjusted_alone(work, actor, within=A_DAY)
+            if not self._needs_approval(user_id, coins, actor, adjusted):
                 row = self._apply(work, made)
                 made = store.decided(
                     work, made.id, state="applied", transaction_id=row.id, created=True
@@ -135,8 +145,8 @@ class Adjustments:
         with self._database.unit_of_work() as work:
             return store.find(work, id_)
 
-    def _needs_approval(self, user_id: str, coins: int, actor: str) -> bool:
-        return abs(coins) > self._approval_above or user_id == actor
+    def _needs_approval(self, user_id: str, coins: int, actor: str, adjusted: int) -> bool:
+        return abs(coins) + adjusted > self._approval_above or user_id == actor
 
     def _lock(self, work: UnitOfWork, id_: UUID) -> Adjustment:
         found = store.lock(work, id_)

@@ -125,6 +125,7 @@ class Adjustment:
 class AdjustmentPreview:
     """What an adjustment would do: the balance before and after it, and whether a second person must agree.
 
+    adjusted_alone: coins that who asks has given and taken in the last day without a second person, of all users.
     is_new: the user has no wallet yet, which may mean that the id is wrong.
     """
 
@@ -134,6 +135,7 @@ class AdjustmentPreview:
     available: int
     balance_after: int
     needs_approval: bool
+    adjusted_alone: int
     is_new: bool
 
 

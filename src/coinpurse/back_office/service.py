@@ -46,7 +46,7 @@ log = structlog.get_logger()
 
 
 class BackOffice:
-    """The use cases. approval_above: coins of an adjustment above which a second person must agree.
+    """The use cases. approval_above: coins that one person may adjust within 24 hours before a second one must agree.
 
     time_zone: whose midnight divides the days.
     """

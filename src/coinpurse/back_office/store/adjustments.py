@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import fields
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -22,6 +23,15 @@ DECIDED = f"""
     UPDATE coinpurse.adjustment_requests
        SET state = %(state)s, decided_by = %(decided_by)s, decided_at = now(), transaction_id = %(transaction_id)s
      WHERE id = %(id)s RETURNING {COLUMNS}
+"""
+# Of two requests of one person the second waits here until the first has committed, and then counts it.
+LOCK_REQUESTER = (
+    "SELECT pg_advisory_xact_lock(hashtextextended('coinpurse.requester:' || %(actor)s, 0))"
+)
+ADJUSTED_ALONE = """
+    SELECT coalesce(sum(abs(coins)), 0)::bigint AS coins FROM coinpurse.adjustment_requests
+     WHERE requested_by = %(actor)s AND created_at > now() - %(within)s
+       AND state = 'applied' AND decided_by IS NULL
 """
 HAS_WALLET = "SELECT 1 AS found FROM coinpurse.wallets WHERE user_id = %(user_id)s"
 
@@ -64,6 +74,18 @@ def decided(
         DECIDED, id=id_, state=state, decided_by=decided_by, transaction_id=transaction_id
     )
     return _adjustment(row, created=created)
+
+
+def lock_requester(work: UnitOfWork, actor: str) -> None:
+    """Wait until nobody else is asking for something in this person's name."""
+    work.execute(LOCK_REQUESTER, actor=actor)
+
+
+def sum_adjusted_alone(work: UnitOfWork, actor: str, *, within: timedelta) -> int:
+    """Coins that the person gave and took lately without a second one, of all users together."""
+    row = work.row(ADJUSTED_ALONE, actor=actor, within=within)
+    assert row is not None
+    return int(row.coins)
 
 
 def has_wallet(work: UnitOfWork, user_id: str) -> bool:

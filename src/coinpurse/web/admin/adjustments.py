@@ -174,9 +174,7 @@ class Adjustments(ListPage):
                 _("Buyer"): name_of(wish.named.user_id),
                 _("Coins"): formatting.signed_coins(wish.coins),
                 _("Reason"): wish.reason,
-                _("When"): _("once a second person agrees")
-                if preview.needs_approval
-                else _("at once"),
+                _("When"): _when(preview),
             },
             action=link_to("adjustments", "ask"),
             kept={
@@ -242,6 +240,20 @@ def _read_wish() -> Wish:
         problems["reason"] = _("Say why, in a few words.")
     signed = -coins if way == "take" else coins
     return Wish(read_named(), way, typed, reason, signed, problems)
+
+
+def _when(preview: AdjustmentPreview) -> object:
+    """When it is to happen, and why not at once where the form does not show that."""
+    if not preview.needs_approval:
+        return _("at once")
+    if preview.user_id == member_id():
+        return _("once a second person agrees, because the wallet is your own")
+    if not preview.adjusted_alone:
+        return _("once a second person agrees")
+    return gettext(
+        "once a second person agrees, because with this you have adjusted %(coins)s coins in 24 hours",
+        coins=formatting.coins(preview.adjusted_alone + abs(preview.coins)),
+    )
 
 
 def _effect(preview: AdjustmentPreview) -> str:
