@@ -45,7 +45,7 @@ def importing(purse: Coinpurse, url: str, **table: str) -> Importing:
 
 
 def plan(made: Importing) -> Any:
-    return made.plan(sessions_table="payment_sessions", open_status="pending")
+    return made.plan(sessions_table="payment_sessions", open_statuses=["pending"])
 
 
 def apply(made: Importing, **options: Any) -> None:
@@ -123,7 +123,7 @@ def test_a_balance_that_changed_after_its_import_is_left_to_a_person(
         apply(made)
     assert purse.wallet("501").balance == 0
 
-    kept = made.plan(sessions_table=None, open_status="", keep_changed=True)
+    kept = made.plan(sessions_table=None, open_statuses=[], keep_changed=True)
     made.apply(kept, kind="paid", description="")
 
     assert (purse.wallet("5").balance, purse.wallet("501").balance) == (5, 3)
@@ -143,7 +143,47 @@ def test_a_source_that_moves_during_the_import_is_told(purse: Coinpurse, old: st
 def test_open_checkouts_are_listed(purse: Coinpurse, old: str) -> None:
     run(old, "INSERT INTO payment_sessions VALUES ('cs_1', 1, 'pending'), ('cs_2', 1, 'completed')")
 
-    assert plan(importing(purse, old)).open_sessions == ("cs_1",)
+    assert plan(importing(purse, old)).sessions.open == ("cs_1",)
+
+
+def test_a_status_is_read_however_it_is_written_and_one_that_says_nothing_is_named(
+    purse: Coinpurse, old: str
+) -> None:
+    run(
+        old,
+        "INSERT INTO payment_sessions VALUES ('cs_1', 1, ' Pending'), ('cs_2', 1, 'COMPLETED '),"
+        " ('cs_3', 1, 'in Review'), ('cs_4', 1, NULL), ('cs_5', 1, 'archived')",
+    )
+    made = importing(purse, old)
+
+    found = plan(made).sessions
+    told = made.plan(
+        sessions_table="payment_sessions",
+        open_statuses=["pending", "IN REVIEW"],
+        ended_statuses=["Archived"],
+    ).sessions
+
+    assert (found.open, found.unknown) == (("cs_1",), {"NULL": 1, "archived": 1, "in Review": 1})
+    assert (told.open, told.unknown) == (("cs_1", "cs_3"), {"NULL": 1})
+
+
+def test_whom_the_ledger_refuses_is_named_and_the_others_come_over(
+    purse: Coinpurse, old: str
+) -> None:
+    full = 2**53 - 1
+    purse.credit("5", full, key="a fortune", kind="paid")
+    made = importing(purse, old)
+    found = plan(made)
+
+    refused = made.apply(found, kind="paid", description="")
+
+    assert [(row.user_id, row.value) for row in refused] == [("5", "5")]
+    assert "0 are left" in refused[0].problem
+    assert ledger_sum(purse)[1] == full + found.balances.total - 5
+    assert plan(made).to_do == {"5": 5}
+    purse.spend("5", 5, key="room")
+    assert made.apply(plan(made), kind="paid", description="") == ()
+    assert purse.wallet("5").balance == full
 
 
 def test_sqlite_is_read_too(purse: Coinpurse, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -51,7 +52,9 @@ def test_bad_rows_and_open_checkouts_stand_against_it(store: Store, old_users: s
     with psycopg.connect(old_users, autocommit=True) as connection:
         connection.execute("INSERT INTO users VALUES (7, 1), (90001, -4)")
         connection.execute("CREATE TABLE payment_sessions (session_id text, status text)")
-        connection.execute("INSERT INTO payment_sessions VALUES ('cs_open', 'pending')")
+        connection.execute(
+            "INSERT INTO payment_sessions VALUES ('cs_open', 'Pending'), ('cs_odd', 'parked')"
+        )
 
     refused = store.run("import", "balances", "--apply", "--json")
 
@@ -62,7 +65,24 @@ def test_bad_rows_and_open_checkouts_stand_against_it(store: Store, old_users: s
         "The balance is negative",
     ]
     assert (report["open_sessions"], report["applied"]) == (["cs_open"], False)
+    assert report["unknown_statuses"] == {"parked": 1}
     assert wallets(old_users) == (0, 0)
+
+
+def test_a_refusal_of_the_ledger_names_its_user_and_leaves_the_others_in(
+    store: Store, database_url: str, purse: Coinpurse
+) -> None:
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        connection.execute("CREATE TABLE users (id text, coin_balance int)")
+        connection.execute("INSERT INTO users VALUES ('ada', 3), ('rich', 4), ('zoe', 5)")
+    purse.credit("rich", 2**53 - 1, key="a fortune", kind="paid")
+
+    refused = store.run("import", "balances", "--apply")
+
+    assert refused.returncode == 1, refused.stderr
+    assert "Imported: 2 users, 8 coins. The sums agree." in refused.stdout
+    assert re.search(r"rich +4 +4 coins were asked for and 0 are left", refused.stdout)
+    assert (purse.wallet("ada").balance, purse.wallet("zoe").balance) == (3, 5)
 
 
 def test_one_that_was_killed_is_gone_on_with(

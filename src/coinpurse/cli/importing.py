@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Literal
 
@@ -9,7 +10,7 @@ import click
 
 from coinpurse.cli import output
 from coinpurse.extension import Coinpurse
-from coinpurse.importing import Importing, Plan, Source, SourceTable
+from coinpurse.importing import BadRow, Importing, Plan, Source, SourceTable
 
 SHOWN = 100
 
@@ -60,8 +61,25 @@ def import_() -> None:
     show_default=True,
     help="Where the old application keeps its checkouts; none are looked for where it has no such table.",
 )
-@click.option("--open-status", default="pending", show_default=True, help="Of open checkouts.")
-@click.option("--ignore-open-sessions", is_flag=True, help="Import though checkouts are open.")
+@click.option(
+    "--open-status",
+    "open_statuses",
+    multiple=True,
+    default=["pending"],
+    show_default=True,
+    help="Of open checkouts. May be given several times; case and spaces around mean nothing.",
+)
+@click.option(
+    "--ended-status",
+    "ended_statuses",
+    multiple=True,
+    help="Of checkouts that nobody will pay any more, besides usual words such as completed or expired.",
+)
+@click.option(
+    "--ignore-open-sessions",
+    is_flag=True,
+    help="Import though checkouts are open, or have statuses that are not known.",
+)
 @click.option(
     "--keep-changed",
     is_flag=True,
@@ -78,7 +96,8 @@ def balances(
     kind: Literal["paid", "bonus"],
     description: str,
     sessions_table: str,
-    open_status: str,
+    open_statuses: tuple[str, ...],
+    ended_statuses: tuple[str, ...],
     ignore_open_sessions: bool,
     keep_changed: bool,
     apply: bool,
@@ -87,23 +106,28 @@ def balances(
     """Give every user of the other application a wallet with their coins.
 
     Checks only, unless --apply is given. With one bad row nothing is imported. A repeat brings nothing twice, and goes
-    on where a crash ended it. Exits 1 where something stands against it.
+    on where a crash ended it. Exits 1 where something stands against it, or the ledger refused a user; the others are
+    imported then.
     """
     purse = output.purse_of_environment()
     source = Source(url or purse.database.conninfo, SourceTable(table, id_column, coins_column))
     importing = Importing(purse.database, source, name=name, spend_order=purse.settings.spend_order)
     plan = importing.plan(
-        sessions_table=sessions_table or None, open_status=open_status, keep_changed=keep_changed
+        sessions_table=sessions_table or None,
+        open_statuses=open_statuses,
+        ended_statuses=ended_statuses,
+        keep_changed=keep_changed,
     )
-    stopped = bool(plan.problems) or bool(plan.open_sessions and not ignore_open_sessions)
-    if apply and not stopped:
-        _apply(purse, importing, plan, kind, description)
+    waits = bool(plan.sessions.open or plan.sessions.unknown) and not ignore_open_sessions
+    stopped = bool(plan.problems) or waits
     applied = apply and not stopped
+    refused = _apply(purse, importing, plan, kind, description) if applied else ()
     if as_json:
-        output.print_json(_as_json(plan, applied=applied))
+        output.print_json(_as_json(plan, refused, applied=applied))
     else:
-        _tell(plan, applied=applied, stopped=stopped)
-    if stopped:
+        _tell(plan)
+        _tell_outcome(plan, refused, applied=applied, stopped=stopped)
+    if stopped or refused:
         raise SystemExit(output.FOUND_SOMETHING)
 
 
@@ -113,7 +137,7 @@ def _apply(
     plan: Plan,
     kind: Literal["paid", "bonus"],
     description: str,
-) -> None:
+) -> tuple[BadRow, ...]:
     output.record(
         purse,
         "balances.import",
@@ -124,7 +148,7 @@ def _apply(
     )
     with output.progress() as progress:
         bar = progress.add_task("Importing", total=len(plan.to_do))
-        importing.apply(
+        return importing.apply(
             plan,
             kind=kind,
             description=description,
@@ -132,7 +156,7 @@ def _apply(
         )
 
 
-def _tell(plan: Plan, *, applied: bool, stopped: bool) -> None:
+def _tell(plan: Plan) -> None:
     found = plan.balances
     click.echo(
         f"The source: {len(found.coins):,} users, {found.total:,} coins of {found.owners:,} of them."
@@ -140,28 +164,48 @@ def _tell(plan: Plan, *, applied: bool, stopped: bool) -> None:
     click.echo(f"Imported before: {len(plan.done):,} users, {sum(plan.done.values()):,} coins.")
     if plan.problems:
         click.echo(f"\n{len(plan.problems):,} rows cannot be imported:")
-        rows = [asdict(row) for row in plan.problems[:SHOWN]]
-        output.print_rows(rows, as_json=False, empty="")
-        _tell_of_more(len(plan.problems))
+        _tell_rows(plan.problems)
     if plan.changed:
         click.echo(
             f"\n{len(plan.changed):,} balances have changed since they were imported. What is right is for you to say:"
             " `wallet adjust` corrects a wallet, and --keep-changed goes on without these."
         )
-    if plan.open_sessions:
+    if plan.sessions.open:
         click.echo(
-            f"\n{len(plan.open_sessions):,} checkouts of the old application may still be paid. Let them end first, or"
+            f"\n{len(plan.sessions.open):,} checkouts of the old application may still be paid. Let them end first, or"
             " expire them at Stripe; --ignore-open-sessions imports without waiting:"
         )
-        click.echo("\n".join(plan.open_sessions[:SHOWN]))
-        _tell_of_more(len(plan.open_sessions))
-    new = f"{len(plan.to_do):,} users, {sum(plan.to_do.values()):,} coins"
-    if applied:
-        click.echo(f"\nImported: {new}. The sums agree.")
-    elif stopped:
+        click.echo("\n".join(plan.sessions.open[:SHOWN]))
+        _tell_of_more(len(plan.sessions.open))
+    for status, count in plan.sessions.unknown.items():
+        click.echo(
+            f"\n{count:,} checkouts have the status {status!r}, which may mean that they are open. Say which it is with"
+            " --open-status or --ended-status; --ignore-open-sessions imports without knowing."
+        )
+
+
+def _tell_outcome(plan: Plan, refused: Sequence[BadRow], *, applied: bool, stopped: bool) -> None:
+    if stopped:
         click.echo("\nNothing was changed.")
-    else:
-        click.echo(f"\nTo import: {new}. Nothing was changed; --apply does it.")
+        return
+    left_out = {row.user_id for row in refused}
+    new = [coins for user_id, coins in plan.to_do.items() if user_id not in left_out]
+    new_ones = f"{len(new):,} users, {sum(new):,} coins"
+    if not applied:
+        click.echo(f"\nTo import: {new_ones}. Nothing was changed; --apply does it.")
+        return
+    click.echo(f"\nImported: {new_ones}. The sums agree.")
+    if refused:
+        click.echo(
+            f"\n{len(refused):,} users were refused by the ledger and have nothing of it. Mend what is said, and run it"
+            " again; it brings nothing twice:"
+        )
+        _tell_rows(refused)
+
+
+def _tell_rows(rows: Sequence[BadRow]) -> None:
+    output.print_rows([asdict(row) for row in rows[:SHOWN]], as_json=False, empty="")
+    _tell_of_more(len(rows))
 
 
 def _tell_of_more(found: int) -> None:
@@ -169,7 +213,7 @@ def _tell_of_more(found: int) -> None:
         click.echo(f"… and {found - SHOWN:,} more: --json lists them all.")
 
 
-def _as_json(plan: Plan, *, applied: bool) -> dict[str, object]:
+def _as_json(plan: Plan, refused: Sequence[BadRow], *, applied: bool) -> dict[str, object]:
     return {
         "source": plan.source,
         "users": len(plan.balances.coins),
@@ -178,6 +222,8 @@ def _as_json(plan: Plan, *, applied: bool) -> dict[str, object]:
         "to_import": {"users": len(plan.to_do), "coins": sum(plan.to_do.values())},
         "changed": [asdict(row) for row in plan.changed],
         "problems": [asdict(row) for row in plan.problems],
-        "open_sessions": plan.open_sessions,
+        "open_sessions": plan.sessions.open,
+        "unknown_statuses": plan.sessions.unknown,
+        "refused": [asdict(row) for row in refused],
         "applied": applied,
     }

@@ -14,6 +14,23 @@ from coinpurse.ledger.rules import MAXIMUM_COINS, MAXIMUM_KEY, require_key
 # What the ledger's keys of an import begin with; no caller's key does.
 PREFIX = "import:"
 LONGEST_SOURCE = 40
+# What applications call a checkout that nobody will pay any more.
+ENDED = frozenset(
+    {
+        "canceled",
+        "cancelled",
+        "complete",
+        "completed",
+        "credited",
+        "expired",
+        "failed",
+        "fulfilled",
+        "paid",
+        "refunded",
+        "succeeded",
+        "success",
+    }
+)
 
 
 class ImportFailed(CoinpurseError):
@@ -27,6 +44,18 @@ class BadRow:
     user_id: str
     value: str
     problem: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sessions:
+    """What the old application says of its checkouts.
+
+    open: Stripe's ids of those that may still be paid. unknown: the statuses that may mean so and may not, and how
+    many rows have each; NULL is one of them.
+    """
+
+    open: tuple[str, ...] = ()
+    unknown: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +82,6 @@ class Plan:
 
     done: users that an earlier run has brought over. changed: those whose balance is another one by now.
     keep_changed: whether these stay as they were brought over, and stop nothing.
-    open_sessions: Stripe's ids of checkouts of the old application that may still be paid.
     """
 
     source: str
@@ -61,7 +89,7 @@ class Plan:
     done: Mapping[str, int]
     changed: tuple[BadRow, ...]
     keep_changed: bool
-    open_sessions: tuple[str, ...]
+    sessions: Sessions
 
     @property
     def to_do(self) -> dict[str, int]:
@@ -114,6 +142,26 @@ def read_balances(rows: Iterable[tuple[object, object]], source: str) -> Balance
     return Balances(coins, tuple(bad))
 
 
+def read_sessions(
+    rows: Iterable[tuple[object, object]], open_statuses: Iterable[str], ended: Iterable[str] = ()
+) -> Sessions:
+    """Sort a table's rows of session id and status. Case and the spaces around a status mean nothing.
+
+    ended: statuses of the application's own that mean that a checkout is over, besides the usual ones.
+    """
+    wanted = {_folded(status) for status in open_statuses}
+    over = (ENDED | {_folded(status) for status in ended}) - wanted
+    found: list[str] = []
+    unknown: dict[str, int] = {}
+    for session_id, status in rows:
+        shown = _shown(status).strip()
+        if status is not None and _folded(shown) in wanted:
+            found.append(str(session_id))
+        elif status is None or _folded(shown) not in over:
+            unknown[shown] = unknown.get(shown, 0) + 1
+    return Sessions(tuple(sorted(found)), dict(sorted(unknown.items())))
+
+
 def find_changed(balances: Balances, done: Mapping[str, int]) -> tuple[BadRow, ...]:
     """Return the users whose balance is not what was brought over before."""
     return tuple(
@@ -156,6 +204,10 @@ def _coins(given: object) -> tuple[int, str | None]:
     if coins > MAXIMUM_COINS:
         return 0, f"The balance is more than {MAXIMUM_COINS}"
     return coins, None
+
+
+def _folded(status: str) -> str:
+    return status.strip().casefold()
 
 
 def _shown(value: object) -> str:

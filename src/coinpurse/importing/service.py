@@ -8,9 +8,10 @@ from typing import TypeVar
 import structlog
 
 from coinpurse import ledger
-from coinpurse.db import Database
+from coinpurse.db import Database, UnitOfWork
+from coinpurse.errors import AmountTooLarge, IdempotencyConflict
 from coinpurse.importing import rules
-from coinpurse.importing.rules import Balances, ImportFailed, Plan
+from coinpurse.importing.rules import BadRow, Balances, ImportFailed, Plan
 from coinpurse.importing.store import Source
 from coinpurse.ledger import NewGrant, SpendOrder
 from coinpurse.ledger.rules import GrantKind
@@ -18,6 +19,8 @@ from coinpurse.ledger.rules import GrantKind
 # Users in one transaction: few enough that their locked wallets keep nobody waiting for long.
 BATCH = 200
 LOOK_UP = 10_000
+# What the ledger may say about one user. All else is about everybody, and ends the import.
+REFUSALS = (AmountTooLarge, IdempotencyConflict)
 
 Item = TypeVar("Item")
 # Called with how many users are through.
@@ -41,27 +44,33 @@ class Importing:
         self._spend_order: SpendOrder = spend_order
 
     def plan(
-        self, *, sessions_table: str | None, open_status: str, keep_changed: bool = False
+        self,
+        *,
+        sessions_table: str | None,
+        open_statuses: Sequence[str],
+        ended_statuses: Sequence[str] = (),
+        keep_changed: bool = False,
     ) -> Plan:
         """Read and check everything, and change nothing. sessions_table: None where there is none to look at."""
         balances = rules.read_balances(self._source.balances(), self._name)
         done = self._imported(balances)
-        sessions = sessions_table and self._source.open_sessions(sessions_table, open_status)
+        checkouts = self._source.sessions(sessions_table) if sessions_table else ()
         return Plan(
             source=self._name,
             balances=balances,
             done=done,
             changed=rules.find_changed(balances, done),
             keep_changed=keep_changed,
-            open_sessions=tuple(sessions or ()),
+            sessions=rules.read_sessions(checkouts, open_statuses, ended_statuses),
         )
 
     def apply(
         self, plan: Plan, *, kind: GrantKind, description: str, progress: Progress | None = None
-    ) -> None:
-        """Bring over what the plan has left to do, some users at a time, and prove the sums.
+    ) -> tuple[BadRow, ...]:
+        """Bring over what the plan has left to do, some users at a time, and prove the sums of what came over.
 
-        A crash leaves whole users, and the next run goes on behind them.
+        Returns the users whom the ledger refused, and why; the others are imported. A crash leaves whole users, and
+        the next run goes on behind them.
         Raises ImportFailed for a plan with bad rows, before anything is written, and where ledger or source do not
         say afterwards what the plan says.
         """
@@ -70,30 +79,46 @@ class Importing:
                 f"{len(plan.problems)} rows cannot be imported; nothing was changed."
             )
         through = 0
+        refused: list[BadRow] = []
         for users in _pages(sorted(plan.to_do.items()), BATCH):
             with self._database.unit_of_work() as work:
                 for user_id, coins in users:
-                    ledger.credit(
-                        work,
-                        user_id,
-                        [NewGrant(kind, coins)],
-                        key=rules.key_of(self._name, user_id),
-                        source="import",
-                        description=description,
-                        spend_order=self._spend_order,
-                    )
+                    try:
+                        self._credit(work, user_id, NewGrant(kind, coins), description)
+                    except REFUSALS as refusal:
+                        refused.append(BadRow(user_id, str(coins), str(refusal)))
             through += len(users)
             if progress is not None:
                 progress(through)
-        self._prove(plan)
-        log.info("import.finished", source=self._name, users=through, coins=plan.balances.total)
+        self._prove(plan, refused)
+        log.info(
+            "import.finished",
+            source=self._name,
+            users=through - len(refused),
+            refused=len(refused),
+            coins=plan.balances.total,
+        )
+        return tuple(refused)
 
-    def _prove(self, plan: Plan) -> None:
+    def _credit(self, work: UnitOfWork, user_id: str, grant: NewGrant, description: str) -> None:
+        ledger.credit(
+            work,
+            user_id,
+            [grant],
+            key=rules.key_of(self._name, user_id),
+            source="import",
+            description=description,
+            spend_order=self._spend_order,
+        )
+
+    def _prove(self, plan: Plan, refused: Sequence[BadRow]) -> None:
         ours = self._imported(plan.balances)
-        if ours != plan.expected:
+        left_out = {row.user_id for row in refused}
+        expected = {user: coins for user, coins in plan.expected.items() if user not in left_out}
+        if ours != expected:
             raise ImportFailed(
                 f"The ledger has {sum(ours.values())} coins of {len(ours)} users from this import, and should have"
-                f" {sum(plan.expected.values())} of {len(plan.expected)}. Run it again; it brings nothing twice."
+                f" {sum(expected.values())} of {len(expected)}. Run it again; it brings nothing twice."
             )
         now = rules.read_balances(self._source.balances(), self._name)
         moved = sorted(_differing(plan.balances.coins, now))

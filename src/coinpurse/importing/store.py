@@ -52,19 +52,14 @@ class Source:
         given = self._table
         known = _table(given.name, given.id_column, given.coins_column)
         with self._connected() as connection:
-            streaming = connection.execution_options(stream_results=True, yield_per=PAGE)
-            yield from (tuple(row) for row in streaming.execute(select(*known.c)))
+            yield from _rows(connection, known)
 
-    def open_sessions(self, name: str, status: str) -> list[str] | None:
-        """Return Stripe's ids of the sessions with this status; None where there is no such table."""
-        sessions = _table(name, "session_id", "status")
-        ids = select(sessions.c.session_id).where(sessions.c.status == status)
+    def sessions(self, name: str) -> Iterator[tuple[object, object]]:
+        """Yield the id and the status of every checkout; nothing where there is no such table."""
         schema, _, plain = name.rpartition(".")
         with self._connected() as connection:
-            looking = inspect(connection)
-            if not looking.has_table(plain, schema=schema or None):
-                return None
-            return [str(row[0]) for row in connection.execute(ids.order_by(sessions.c.session_id))]
+            if inspect(connection).has_table(plain, schema=schema or None):
+                yield from _rows(connection, _table(name, "session_id", "status"))
 
     @contextmanager
     def _connected(self) -> Iterator[Connection]:
@@ -100,6 +95,11 @@ def _read_url(url: str) -> URL:
     if given.get_backend_name() == "sqlite" and not Path(given.database or "").is_file():
         raise ConfigurationError(f"--from: there is no file {given.database!r}.")
     return given.set(drivername=DRIVERS.get(given.drivername, given.drivername))
+
+
+def _rows(connection: Connection, known: TableClause) -> Iterator[tuple[object, object]]:
+    streaming = connection.execution_options(stream_results=True, yield_per=PAGE)
+    yield from (tuple(row) for row in streaming.execute(select(*known.c)))
 
 
 def _table(name: str, *columns: str) -> TableClause:
