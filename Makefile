@@ -21,7 +21,7 @@ BANDIT := src examples
 AXE := .tools/node_modules/axe-core/axe.min.js
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-system test-lowest test-python test-wheel simulate fuzz bench bench-quick bench-load bench-plans soak docs stripe-check lint audit format translations constraints stripe-cli axe clean
+.PHONY: help demo test test-system test-lowest test-python test-wheel nightly simulate fuzz bench bench-quick bench-load bench-plans soak docs stripe-check lint audit format translations constraints stripe-cli axe clean
 
 help:  ## List the targets.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -58,6 +58,10 @@ test-wheel:  ## Install what would be released into an empty environment; follow
 	@build/wheel/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt --group short \
 		"$$(ls build/wheel/dist/*.whl)[demo]"
 	build/wheel/bin/python -m pytest -n auto tests/documentation/test_tutorial.py tests/examples tests/embedding
+
+nightly: $(VENV)/dev.stamp  ## Look for rare faults for some hours: twenty thousand walks of the ledger beside its model, a thousand simulations.
+	HYPOTHESIS_PROFILE=long $(BIN)/python -m pytest -n auto tests/ledger/test_model.py tests/ledger/test_claim_order.py
+	$(BIN)/python -m tests.simulation --seed $(SEED) --seeds 1000 --steps $(STEPS) --jobs $(JOBS)
 
 simulate: $(VENV)/dev.stamp  ## Run the store under faults: SEED=… SEEDS=… STEPS=… JOBS=… (docs/testing.md).
 	$(BIN)/python -m tests.simulation --seed $(SEED) --seeds $(SEEDS) --steps $(STEPS) --jobs $(JOBS) $(if $(MUTANT),--mutant $(MUTANT))

@@ -8,7 +8,7 @@ from typing import Any
 
 # Only a test that fails waits so long. A machine that many share may stand still for half a minute, and its clock may
 # be set back by as much, which puts off whatever is due.
-PATIENCE_SECONDS = 120
+PATIENCE_SECONDS = 180
 
 
 def wait_until(condition: Callable[[], Any], why: Callable[[], str] = str) -> Any:
