@@ -165,3 +165,10 @@ def test_the_hosts_other_pages_are_its_own(make_host: MakeHost) -> None:
 
     assert answer.status_code == 404
     assert "Coinpurse" not in answer.text
+
+
+@pytest.mark.parametrize("path", ["/coins/buy/chest", "/coins/payment/cancel"])
+def test_a_form_that_is_too_large_is_refused_in_a_host_that_sets_no_limit(
+    buyer: FlaskClient, path: str
+) -> None:
+    assert buyer.post(path, data={"currency": "x" * 2_000_000}).status_code == 413
