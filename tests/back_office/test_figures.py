@@ -90,7 +90,7 @@ def test_days_are_those_of_the_time_zone_and_add_up(database: Database) -> None:
 
     assert yesterday == DayFigures(
         day=date(2026, 3, 9),
-        revenue=(Revenue("usd", 999, 100),),
+        revenue=(Revenue("usd", 999, 100, 1),),
         coins_sold=120,
         outstanding_paid=100,
         outstanding_bonus=20,
@@ -98,7 +98,7 @@ def test_days_are_those_of_the_time_zone_and_add_up(database: Database) -> None:
         checkouts_paid=1,
         refunds=1,
     )
-    assert today.revenue == (Revenue("jpy", 1000, 100), Revenue("usd", 999, 100))
+    assert today.revenue == (Revenue("jpy", 1000, 100, 1), Revenue("usd", 999, 100, 1))
     assert (today.coins_sold, today.coins_spent, today.conversion) == (240, 29, 1.0)
     # The bonus is spent first; what is held is still there.
     assert (today.outstanding_paid, today.outstanding_bonus) == (300, 31)

@@ -81,10 +81,12 @@ def _not_counted(found: store.Figures) -> dict[str, int]:
 
 def _revenue_by_day(found: store.Figures) -> dict[date, tuple[Revenue, ...]]:
     """Gross and refunded money of each day by currency, in the order of the currencies."""
-    money: dict[date, dict[str, list[int]]] = defaultdict(lambda: defaultdict(lambda: [0, 0]))
+    money: dict[date, dict[str, list[int]]] = defaultdict(lambda: defaultdict(lambda: [0, 0, 0]))
     for place, rows in enumerate((found.revenue, found.refunds)):
         for row in rows:
             money[row.day][row.currency][place] += row.amount_minor
+    for row in found.revenue:
+        money[row.day][row.currency][2] += row.quarters
     return {
         day: tuple(Revenue(currency, *of_day[currency]) for currency in sorted(of_day))
         for day, of_day in money.items()

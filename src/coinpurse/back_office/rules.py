@@ -141,11 +141,15 @@ class AdjustmentPreview:
 
 @dataclass(frozen=True, slots=True)
 class Revenue:
-    """Money of one currency, in its minor units. refunded_minor: of refunds that have not failed."""
+    """Money of one currency, in its minor units. refunded_minor: of refunds that have not failed.
+
+    quarters: of an hour, in which something was sold: what tells how much is sold across currencies.
+    """
 
     currency: str
     gross_minor: int
     refunded_minor: int
+    quarters: int
 
     @property
     def net_minor(self) -> int:

@@ -61,7 +61,7 @@ COUNT_ROWS = """
       FROM ledger AS l FULL JOIN moved AS m USING (quarter) FULL JOIN started AS s USING (quarter)
 """
 REVENUE_ROWS = """
-    SELECT {bucket} AS quarter, currency, sum(amount_minor)::bigint AS amount_minor
+    SELECT {bucket} AS quarter, currency, sum(amount_minor)::bigint AS amount_minor {more}
       FROM coinpurse.transactions AS t
      WHERE created_at >= %(start)s {before} AND type = 'purchase' AND currency IS NOT NULL GROUP BY 1, 2
 """
@@ -90,7 +90,7 @@ COUNT = f"""
 """
 COUNT_REVENUE = f"""
     INSERT INTO coinpurse.quarter_revenue AS t (quarter, currency, amount_minor)
-    {REVENUE_ROWS.format(bucket=QUARTER, before=UNTIL)}
+    {REVENUE_ROWS.format(bucket=QUARTER, before=UNTIL, more="")}
     ON CONFLICT (quarter, currency) DO UPDATE SET amount_minor = t.amount_minor + excluded.amount_minor
 """
 ADVANCE = "UPDATE coinpurse.totals_state SET counted_until = %(stop)s"
@@ -118,12 +118,14 @@ DAYS = f"""
     {BEFORE.format("days.first", "beginning")} {BEFORE.format("days.next", "ending")}
 """
 REVENUE_OF_DAYS = f"""
-    SELECT {DAY} AS day, currency, sum(amount_minor)::bigint AS amount_minor
+    SELECT {DAY} AS day, currency, sum(amount_minor)::bigint AS amount_minor, count(*) AS quarters
       FROM coinpurse.quarter_revenue WHERE quarter >= %(since)s GROUP BY 1, 2
 """
 LIVE_DAY = "(created_at AT TIME ZONE %(time_zone)s)::date"
 LIVE = COUNT_ROWS.format(bucket=LIVE_DAY, before="").replace("quarter", "day")
-LIVE_REVENUE = REVENUE_ROWS.format(bucket=LIVE_DAY, before="").replace("quarter", "day")
+LIVE_REVENUE = REVENUE_ROWS.format(
+    bucket=LIVE_DAY, before="", more=f", count(DISTINCT {QUARTER}) AS quarters"
+).replace("AS quarter,", "AS day,")
 REFUNDS = """
     SELECT (event_at AT TIME ZONE %(time_zone)s)::date AS day, currency, count(*) AS refunds,
            sum(amount_minor)::bigint AS amount_minor

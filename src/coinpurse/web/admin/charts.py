@@ -16,7 +16,7 @@ from coinpurse.web.admin import frame
 WIDTH, HEIGHT = 480, 210
 LEFT, RIGHT, TOP, BOTTOM = 52, 474, 10, 180
 GRID_LINES = 4
-DAY_TICKS = 5
+DAY_TICKS = 4
 # How much of a day's width its bars take.
 BAR_SHARE = 0.76
 

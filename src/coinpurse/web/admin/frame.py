@@ -172,7 +172,7 @@ def number(value: float) -> str:
 
 def short_number(value: float) -> str:
     """A number for an axis: `12K` or `1.2万`."""
-    return format_compact_decimal(value, locale=language.reader_locale(), fraction_digits=1)
+    return format_compact_decimal(value, locale=language.reader_locale(), fraction_digits=2)
 
 
 def percent(share: float) -> str:

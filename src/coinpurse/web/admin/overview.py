@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 
 from flask import Response, current_app
 
-from coinpurse.back_office import DayFigures, Waiting
 from coinpurse.back_office import Overview as Figures
-from coinpurse.money import exponent
-from coinpurse.web import formatting
+from coinpurse.back_office import Waiting
 from coinpurse.web.access import current_purse
-from coinpurse.web.admin import charts, frame
-from coinpurse.web.admin.charts import Chart
+from coinpurse.web.admin import frame
+from coinpurse.web.admin.overview_charts import (
+    MOST_CHARTS,
+    Read,
+    Write,
+    charts_of,
+    currencies_of,
+    gross_in,
+    money_charts_of,
+    money_in,
+    other_money_of,
+)
 from coinpurse.web.admin.views import Assets, Page, endpoint_of, expose, link_to
-from coinpurse.web.language import gettext, ngettext
 from coinpurse.web.language import lazy_gettext as _
+from coinpurse.web.language import ngettext
 
 WEEK = 7
-Read = Callable[[DayFigures], int]
-Write = Callable[[float], str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +75,8 @@ class Overview(Assets, Page):
             at=figures.at,
             tasks=tasks_of(figures.waiting),
             measures=measures_of(figures),
-            charts=charts_of(figures),
+            charts=[*money_charts_of(figures), *charts_of(figures)],
+            other_money=other_money_of(figures),
             is_new=not any(day.checkouts_started or day.coins_sold for day in figures.days),
         )
 
@@ -114,16 +119,16 @@ def tasks_of(waiting: Waiting) -> list[Task]:
 
 
 def measures_of(figures: Figures) -> list[Measure]:
-    """The figures of the page, money first, each currency by itself."""
+    """The figures of the page, money first, each currency that has a chart by itself."""
     money = [
         _measure(
             figures,
             _("Came in, %(currency)s") % {"currency": currency.upper()},
             f"revenue-{currency}",
-            _gross_in(currency),
-            _money_in(currency),
+            gross_in(currency),
+            money_in(currency),
         )
-        for currency in currencies_of(figures)
+        for currency in currencies_of(figures)[:MOST_CHARTS]
     ]
     return [
         *money,
@@ -134,109 +139,6 @@ def measures_of(figures: Figures) -> list[Measure]:
         _measure(figures, _("Refunds"), "refunds", lambda day: day.refunds),
         _measure(figures, _("Disputes"), "disputes", lambda day: day.disputes),
     ]
-
-
-def charts_of(figures: Figures) -> list[Chart]:
-    """The charts, each with the question that it answers."""
-    days = figures.days
-    dates = [day.day for day in days]
-    sold, spent = sum(day.coins_sold for day in days), sum(day.coins_spent for day in days)
-    started = sum(day.checkouts_started for day in days)
-    paid = sum(day.checkouts_paid for day in days)
-    drawn = [
-        charts.draw(
-            "coins",
-            title=_("How many coins were sold, and how many spent?"),
-            answer=gettext(
-                "In 30 days and today: %(sold)s sold, %(spent)s spent.",
-                sold=formatting.coins(sold),
-                spent=formatting.coins(spent),
-            ),
-            days=dates,
-            figures=[
-                charts.Figures(_("Sold"), [day.coins_sold for day in days]),
-                charts.Figures(_("Spent"), [day.coins_spent for day in days]),
-            ],
-            write_short=frame.short_number,
-        ),
-        charts.draw(
-            "checkouts",
-            title=_("How many checkouts are paid?"),
-            answer=gettext(
-                "%(paid)s of %(started)s: %(share)s.",
-                paid=frame.number(paid),
-                started=frame.number(started),
-                share=frame.percent(min(1.0, paid / started)),
-            )
-            if started
-            else _("None was started."),
-            days=dates,
-            figures=[
-                charts.Figures(_("Checkouts started"), [day.checkouts_started for day in days]),
-                charts.Figures(_("Checkouts paid"), [day.checkouts_paid for day in days]),
-            ],
-            write_short=frame.short_number,
-        ),
-    ]
-    drawn += [_revenue_chart(days, currency) for currency in currencies_of(figures)[:1]]
-    drawn.append(_outstanding_chart(days))
-    return drawn
-
-
-def currencies_of(figures: Figures) -> list[str]:
-    """The currencies that came in, the one of the most payments' worth first."""
-    sums: dict[str, Fraction] = {}
-    for day in figures.days:
-        for each in day.revenue:
-            major = Fraction(each.gross_minor, 10 ** exponent(each.currency))
-            sums[each.currency] = sums.get(each.currency, Fraction(0)) + major
-    return sorted(sums, key=lambda currency: (-sums[currency], currency))
-
-
-def _revenue_chart(days: Sequence[DayFigures], currency: str) -> Chart:
-    write = _money_in(currency)
-    gross = [_gross_in(currency)(day) for day in days]
-    refunded = [
-        sum(each.refunded_minor for each in day.revenue if each.currency == currency)
-        for day in days
-    ]
-    return charts.draw(
-        "revenue",
-        title=gettext(
-            "How much came in, and how much went back, in %(currency)s?", currency=currency.upper()
-        ),
-        answer=gettext(
-            "%(gross)s came in, %(refunded)s went back.",
-            gross=write(sum(gross)),
-            refunded=write(sum(refunded)),
-        ),
-        days=[day.day for day in days],
-        figures=[
-            charts.Figures(_("Came in"), gross),
-            charts.Figures(_("Went back"), refunded),
-        ],
-        write=write,
-        write_short=lambda minor: frame.short_number(minor / 10 ** exponent(currency)),
-    )
-
-
-def _outstanding_chart(days: Sequence[DayFigures]) -> Chart:
-    last = days[-1]
-    return charts.draw(
-        "outstanding",
-        title=_("How many coins do buyers still have?"),
-        answer=gettext(
-            "Now: %(paid)s that were bought, %(bonus)s of bonus.",
-            paid=formatting.coins(last.outstanding_paid),
-            bonus=formatting.coins(last.outstanding_bonus),
-        ),
-        days=[day.day for day in days],
-        figures=[
-            charts.Figures(_("Bought"), [day.outstanding_paid for day in days], "line"),
-            charts.Figures(_("Bonus"), [day.outstanding_bonus for day in days], "line"),
-        ],
-        write_short=frame.short_number,
-    )
 
 
 def _measure(
@@ -267,14 +169,6 @@ def _change(now: int, before: int) -> Change | None:
     if now > before:
         return Change(_("%(share)s more than the week before") % {"share": share}, "up")
     return Change(_("%(share)s less than the week before") % {"share": share}, "fall")
-
-
-def _gross_in(currency: str) -> Read:
-    return lambda day: sum(each.gross_minor for each in day.revenue if each.currency == currency)
-
-
-def _money_in(currency: str) -> Write:
-    return lambda minor: frame.amount(round(minor), currency)
 
 
 def _dead_events(count: int) -> object:
