@@ -24,8 +24,9 @@ from pydantic import SecretStr
 from coinpurse.accounts import DEMO_EMAIL, DEMO_PASSWORD, ensure_account
 from coinpurse.db import Database
 from coinpurse.doctor import Result, database_checks, exit_code
-from coinpurse.doctor.rules import problem_of_secret_key
+from coinpurse.doctor.rules import problem_of_secret_key, shows_mail_password
 from coinpurse.inbox import HANDLED_TYPES
+from coinpurse.settings import Settings
 from coinpurse.testing.postgresql import new_database
 from tests.conftest import Sandbox
 from tests.doctor.conftest import Examine
@@ -413,6 +414,30 @@ def test_mail_server_is_greeted_and_nothing_is_sent(
     away = {**mail, "mail_port": 1}
     assert "MAIL_PORT" in finding(examined(**away)["mail"]).mend
     assert mail_server.handler.letters == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "shown"),
+    [
+        ({}, True),
+        ({"mail_use_tls": True}, False),
+        ({"mail_use_ssl": True}, False),
+        ({"mail_username": None}, False),
+        ({"mail_password": None}, False),
+        ({"mail_server": "127.0.0.1"}, False),
+        ({"mail_server": "localhost"}, False),
+    ],
+)
+def test_a_password_for_mail_that_anybody_on_the_way_can_read_is_found(
+    settings: Settings, changes: dict[str, Any], shown: bool
+) -> None:
+    mail = {
+        "mail_server": "smtp.example.com",
+        "mail_username": "ada",
+        "mail_password": SecretStr("a password"),
+    }
+
+    assert shows_mail_password(settings.model_copy(update={**mail, **changes})) == shown
 
 
 # What apprise imports is deprecated in some versions of Python.

@@ -24,7 +24,10 @@ from tests.refunds.conftest import Shop
 
 @dataclass
 class PostOffice:
-    """An SMTP server that keeps what it takes. answer: to each mail. stalls: it never comes to an answer."""
+    """An SMTP server that keeps what it takes.
+
+    answer: to each mail. stalls: it never comes to an answer. options: of its controller, such as TLS.
+    """
 
     port: int
     mails: list[EmailMessage] = field(default_factory=list)
@@ -33,6 +36,7 @@ class PostOffice:
     hangs_up: bool = False
     stalls: bool = False
     asked: threading.Event = field(default_factory=threading.Event)
+    options: dict[str, Any] = field(default_factory=dict)
     controller: Controller | None = None
 
     async def handle_RCPT(  # noqa: N802
@@ -61,7 +65,7 @@ class PostOffice:
 
     def open(self) -> None:
         """Begin to listen."""
-        self.controller = Controller(self, hostname="127.0.0.1", port=self.port)
+        self.controller = Controller(self, hostname="127.0.0.1", port=self.port, **self.options)
         self.controller.start()
 
     def close(self) -> None:

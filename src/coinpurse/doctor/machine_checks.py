@@ -11,7 +11,7 @@ from email.message import EmailMessage
 from pathlib import Path
 
 from coinpurse.doctor.patient import Patient
-from coinpurse.doctor.rules import Said, found, ok
+from coinpurse.doctor.rules import Said, found, ok, shows_mail_password
 from coinpurse.logs import redact
 from coinpurse.settings import Settings
 
@@ -31,6 +31,12 @@ def mail(patient: Patient) -> Iterator[Said]:
             server.noop()
     except (OSError, smtplib.SMTPException) as error:
         yield _mail_problem(patient.settings, error)
+        return
+    if shows_mail_password(patient.settings):
+        yield found(
+            f"{_mail_address(patient.settings)} lets us in, and the password travels there unencrypted",
+            "Set MAIL_USE_TLS=1 for port 587 or MAIL_USE_SSL=1 for port 465, as the server wants it.",
+        )
         return
     yield ok(f"{_mail_address(patient.settings)} lets us in")
 
@@ -84,6 +90,11 @@ def _mail_problem(settings: Settings, error: Exception) -> Said:
     mend = "Check MAIL_SERVER and MAIL_PORT, and whether a firewall stops outgoing mail."
     if isinstance(error, smtplib.SMTPAuthenticationError):
         mend = "Check MAIL_USERNAME and MAIL_PASSWORD; many providers want a password made for programs."
+    elif isinstance(error, ssl.SSLCertVerificationError):
+        mend = (
+            "Give MAIL_SERVER the name that its certificate has. One of an authority of your own is trusted with"
+            " SSL_CERT_FILE in the environment."
+        )
     elif isinstance(error, (ssl.SSLError, smtplib.SMTPNotSupportedError)):
         mend = "Set MAIL_USE_TLS=1 for port 587 or MAIL_USE_SSL=1 for port 465, as the server wants it."
     return found(f"{_mail_address(settings)} said: {redact(str(error))}", mend)

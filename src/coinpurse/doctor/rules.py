@@ -9,6 +9,8 @@ from datetime import timedelta
 from typing import Literal
 
 from coinpurse.errors import CoinpurseError, ConfigurationError
+from coinpurse.registration import is_private
+from coinpurse.settings import Settings
 
 # Signatures are accepted for 300 seconds; a clock that is wrong by a tenth of that is on its way there.
 LARGEST_SKEW = timedelta(seconds=30)
@@ -105,6 +107,13 @@ def problem_of_secret_key(key: str) -> str | None:
     if len(set(key)) < LEAST_DIFFERENT or key.strip(string.whitespace) != key:
         return "it repeats few characters, or begins or ends with a space"
     return None
+
+
+def shows_mail_password(settings: Settings) -> bool:
+    """Whether the password for mail leaves this machine or network unencrypted."""
+    encrypted = settings.mail_use_tls or settings.mail_use_ssl
+    has_password = settings.mail_username and settings.mail_password is not None
+    return bool(has_password and not encrypted and not is_private(settings.mail_server or ""))
 
 
 def seconds_apart(skew: timedelta) -> str:

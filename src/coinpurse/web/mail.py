@@ -118,6 +118,16 @@ class MailChannel:
             except smtplib.SMTPResponseException as error:
                 return Outcome(False, error.smtp_code, type(error).__name__)
             except (smtplib.SMTPException, OSError) as error:
-                reason = getattr(error, "strerror", None)
-                return Outcome(False, error=": ".join(filter(None, (type(error).__name__, reason))))
+                return Outcome(False, error=_told(error))
         return Outcome(True, 250)
+
+
+def _told(error: smtplib.SMTPException | OSError) -> str:
+    """Say why there was no talk with the server, in no word of the server's, which may name the buyer."""
+    reason: object = error.strerror
+    if isinstance(error, ssl.SSLCertVerificationError):
+        reason = f"the mail server's certificate is not trusted: {error.verify_message}"
+    elif isinstance(error, smtplib.SMTPNotSupportedError):
+        # The library's own words: what the server does not offer.
+        reason = error.args[0] if error.args else None
+    return f"{type(error).__name__}: {reason}" if reason else type(error).__name__
