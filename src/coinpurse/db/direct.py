@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import re
 from collections import namedtuple
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
-from itertools import count, repeat
+from itertools import count
 from typing import Any
 from uuid import UUID
 
 import psycopg
 from psycopg import pq
+from psycopg.adapt import Transformer
 from psycopg.pq.abc import PGresult
 
 TUPLES_OK = pq.ExecStatus.TUPLES_OK
-TEXT = pq.Format.TEXT
 FATAL_ERROR = pq.ExecStatus.FATAL_ERROR
 Writer = Callable[[Any], bytes | None]
 
@@ -52,8 +52,6 @@ PARAMETER = re.compile(r"%\((\w+)\)s")
 FORGOTTEN = b"26000"
 # It does, but what it calls gives other columns now: a migration came meanwhile.
 OUTDATED = b"RevalidateCachedQuery"
-# How values are read whose type psycopg does not know.
-UNKNOWN_TYPE = 0
 
 
 @dataclass(slots=True)
@@ -63,8 +61,8 @@ class _Statement:
     sql: bytes
     parameters: tuple[str, ...]
     name: bytes | None
-    make: Callable[[list[object]], Any] | None = None
-    loads: tuple[Callable[[bytes], Any], ...] = ()
+    make: Callable[[Sequence[Any]], Any] | None = None
+    reader: Any = None
 
 
 class DirectCalls:
@@ -116,29 +114,16 @@ class DirectCalls:
         if not result.ntuples:
             return None
         if statement.make is None:
-            self._learn_columns(statement, result)
-        assert statement.make is not None
-        read = map(result.get_value, repeat(0), range(result.nfields))
-        return statement.make(
-            [
-                None if value is None else load(value)
-                for load, value in zip(statement.loads, read, strict=True)
-            ]
-        )
-
-    def _learn_columns(self, statement: _Statement, result: PGresult) -> None:
-        columns = range(result.nfields)
-        names = [(result.fname(column) or b"").decode() for column in columns]
-        loads = []
-        adapters = self._connection.adapters
-        for column in columns:
-            oid = result.ftype(column)
-            loader = adapters.get_loader(oid, TEXT) or adapters.get_loader(UNKNOWN_TYPE, TEXT)
-            assert loader is not None
-            loads.append(loader(oid, self._connection).load)
-        statement.loads = tuple(loads)
-        row: Any = namedtuple("row", names)  # type: ignore[misc]
-        statement.make = row._make
+            columns = range(result.nfields)
+            names = [(result.fname(column) or b"").decode() for column in columns]
+            row: Any = namedtuple("row", names)  # type: ignore[misc]
+            statement.make = row._make
+            statement.reader = Transformer(self._connection)
+            statement.reader.set_pgresult(result)
+        else:
+            # The columns, and how they are read, are those of the first time.
+            statement.reader.set_pgresult(result, set_loaders=False)
+        return statement.reader.load_row(0, statement.make)
 
     def _error(self, result: PGresult) -> psycopg.Error:
         if self._libpq.status == pq.ConnStatus.BAD and not _sqlstate(result):
