@@ -136,9 +136,9 @@ class Services:
 
             channels["mail"] = MailChannel(self.database, settings)
         if settings.alert_urls is not None:
-            channels["alert"] = AlertChannel(
-                settings.alert_urls, store_name=settings.store_name, base_url=settings.base_url
-            )
+            from coinpurse.web.alerts import Alerts
+
+            channels["alert"] = AlertChannel(settings.alert_urls, write=Alerts(settings).write)
         return channels
 
     @cached_property

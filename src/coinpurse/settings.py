@@ -38,6 +38,8 @@ FORMS = {
 }
 POSTGRESQL_ADDRESS = re.compile(r"postgres(?:ql)?(?:\+\w+)?://")
 NETWORK_LOCATION = re.compile(r"(?:[\w.-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]*)?")
+# Our languages by the tags that operators write.
+ALERT_LANGUAGES = {"en": "en", "en_us": "en", "zh": "zh", "zh_cn": "zh", "zh_hans": "zh"}
 # These have no COINPURSE_ prefix, because hosts and other tools know them already.
 SHARED_NAMES = (
     *FORMS,
@@ -80,6 +82,7 @@ class Settings(BaseSettings):
     fraud_warning_policy: what a warning by an issuer does besides flagging the payment.
     mail_server: where mail is handed in by SMTP; None sends none. The other mail_… settings are Flask-Mail's.
     alert_urls: whom apprise tells of trouble, one address or several with commas; they may hold passwords.
+    alert_language: of alerts, and of the amounts and times in them.
     wallet_url: where mail leads buyers; by default `/wallet` of the base URL, which a host with our pages under another
     prefix sets.
     metrics_token: what `/metrics` asks of everybody; None shows it to this machine alone.
@@ -129,6 +132,7 @@ class Settings(BaseSettings):
     mail_password: SecretStr | None = _shared("mail_password")
     mail_default_sender: str | None = _shared("mail_default_sender")
     alert_urls: SecretStr | None = None
+    alert_language: Literal["en", "zh"] = "en"
     wallet_url: str | None = None
     metrics_token: SecretStr | None = Field(default=None, min_length=16)
     webhooks_allow_private: bool = False
@@ -175,6 +179,14 @@ class Settings(BaseSettings):
                 " host name of its own, or is mounted into a host app"
             )
         return value.lower()
+
+    @field_validator("alert_language", mode="before")
+    @classmethod
+    def _alert_language(cls, value: object) -> object:
+        tag = ALERT_LANGUAGES.get(str(value).strip().lower().replace("-", "_"))
+        if tag is None:
+            raise ValueError("write en for English or zh_CN for Simplified Chinese")
+        return tag
 
     @field_validator("wallet_url")
     @classmethod

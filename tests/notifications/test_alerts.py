@@ -46,7 +46,7 @@ def test_a_dispute_is_told_once_to_each_target(shop: Shop, listener: Listener) -
     body: Any = listener.heard[0][1]["message"]
     assert dispute_id in body
     assert str(payment.id) in body
-    assert "\namount: 99.99 USD\n" in body
+    assert "\nAmount: $99.99\n" in body
 
 
 def test_only_the_target_that_failed_is_told_again_and_no_address_is_kept_or_logged(
@@ -94,6 +94,22 @@ def test_a_target_that_was_taken_out_of_the_settings_is_given_up(
     assert sorted(each.state for each in deliveries) == ["dead", "delivered"]
 
 
+def test_an_operator_who_reads_chinese_is_told_in_chinese(
+    open_shop: Callable[[Settings], Shop], settings: Settings, listener: Listener
+) -> None:
+    urls = SecretStr(f"json://127.0.0.1:{listener.port}/one")
+    shop = open_shop(settings.model_copy(update={"alert_urls": urls, "alert_language": "zh"}))
+    payment = shop.buy()
+    shop.dispute(payment)
+    shop.follow(payment)
+
+    shop.purse.notifications.deliver_due()
+
+    ((_, told),) = listener.heard
+    assert told["title"] == "[Coinpurse] 买家对一笔付款提出了争议"
+    assert "\n金额：US$99.99\n" in str(told["message"])
+
+
 def test_every_type_for_operators_reaches_them_in_words(shop: Shop, listener: Listener) -> None:
     for_operators = [name for name, type_ in TYPES.items() if type_.operator]
     for name in (*for_operators, "payment.completed"):
@@ -103,7 +119,7 @@ def test_every_type_for_operators_reaches_them_in_words(shop: Shop, listener: Li
     shop.purse.notifications.deliver_due()
 
     assert len(listener.heard) == 2 * len(for_operators)
-    assert all("reason: why" in body["message"] for _, body in listener.heard)
+    assert all("Reason: why" in body["message"] for _, body in listener.heard)
 
 
 def test_broken_books_alert_once_a_day_whoever_meets_them(

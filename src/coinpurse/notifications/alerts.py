@@ -4,42 +4,29 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Mapping, Sequence
-from decimal import Decimal
+from collections.abc import Callable, Sequence
 from functools import cached_property
-from typing import Any
 from uuid import UUID
 
 from pydantic import SecretStr
 
 from coinpurse.db import UnitOfWork
-from coinpurse.money import EXPONENTS
 from coinpurse.notifications.rules import Delivery, Outcome
 from coinpurse.outbox import TYPES, Message
 
-# What each trouble is called, by the type of the message or, for operator.alert, by the event that it names.
-TITLES = {
-    "payment.in_review": "A payment needs a person",
-    "dispute.opened": "A buyer disputes a payment",
-    "event.dead": "An event from Stripe could not be handled",
-    "reconciliation.drift": "Stripe and the ledger disagree",
-    "ledger.broken": "The ledger contradicts itself",
-}
-# What the operator needs to find it; the rest is in the back office.
-SHOWN = (
-    *("reason", "payment_id", "user_id", "amount_minor"),
-    *("dispute_id", "dispute_status", "dispute_reason", "disputed_minor", "evidence_due_at"),
-    *("event_id", "type", "attempts", "error", "reconciliation_id", "repaired", "left"),
-)
+# Writes an alert: its title and its text.
+Write = Callable[[Message], tuple[str, str]]
 
 
 class AlertChannel:
-    """Tells each of the operator's addresses. They may hold passwords: nothing here logs or keeps one."""
+    """Tells each of the operator's addresses. They may hold passwords: nothing here logs or keeps one.
 
-    def __init__(self, urls: SecretStr, *, store_name: str, base_url: str) -> None:
+    write: makes the words of an alert.
+    """
+
+    def __init__(self, urls: SecretStr, *, write: Write) -> None:
         self._given = urls
-        self._store_name = store_name
-        self._base_url = base_url
+        self._write = write
 
     @cached_property
     def _urls(self) -> dict[UUID, str]:
@@ -66,33 +53,10 @@ class AlertChannel:
         target = Apprise()
         if not target.add(url):
             return Outcome(False, error="apprise does not know an address of this form", final=True)
-        title, body = self.words(message)
+        title, body = self._write(message)
         if target.notify(title=title, body=body):
             return Outcome(True)
         return Outcome(False, error=f"{target[0].service_name} did not take it")
-
-    def words(self, message: Message) -> tuple[str, str]:
-        """The title and the text of an alert."""
-        facts = message.facts
-        event = str(facts.get("event", message.type))
-        lines = [
-            f"{name.removesuffix('_minor').replace('_', ' ')}: {_told(name, facts)}"
-            for name in SHOWN
-            if facts.get(name) not in (None, "")
-        ]
-        title = f"[{self._store_name}] {TITLES.get(event, event)}"
-        return title, "\n".join(
-            [*lines, f"at: {message.created_at:%Y-%m-%d %H:%M:%S %Z}", self._base_url]
-        )
-
-
-def _told(name: str, facts: Mapping[str, Any]) -> str:
-    """A fact as people read it: amounts in whole units, with their currency."""
-    currency = facts.get("currency")
-    if name.endswith("_minor") and currency in EXPONENTS:
-        # Not as Money: an alert also tells of amounts that cannot be charged.
-        return f"{Decimal(facts[name]).scaleb(-EXPONENTS[currency])} {currency.upper()}"
-    return str(facts[name])
 
 
 def _id_of(url: str) -> UUID:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from datetime import UTC, date, datetime
 from decimal import ROUND_HALF_UP, Decimal
 from fractions import Fraction
+from zoneinfo import ZoneInfo
 
 from babel import Locale
 from babel.dates import format_date, format_datetime
 from babel.numbers import format_currency, format_decimal, get_currency_precision
 
 from coinpurse.money import Money, exponent
-from coinpurse.web.language import reader_locale
+from coinpurse.web.language import current_language, reader_locale
 
 MINUS = "\N{MINUS SIGN}"
 # What a reader of this language or region most likely pays with; offered only where it is on sale.
@@ -42,9 +43,14 @@ CURRENCIES = {
 
 def money(amount: Money) -> str:
     """An amount as the reader writes it: `$99.99`, `99,99 $`, `¥738`; every digit that counts is shown."""
+    return any_money(amount.amount_minor, amount.currency)
+
+
+def any_money(minor: int, currency: str) -> str:
+    """The same for an amount that nobody could be charged: Stripe tells of such, and of amounts below zero."""
     return format_currency(
-        amount.major,
-        amount.currency.upper(),
+        Decimal(minor).scaleb(-exponent(currency)),
+        currency.upper(),
         locale=reader_locale(),
         decimal_quantization=False,
     )
@@ -77,6 +83,14 @@ def signed_coins(change: int) -> str:
 def moment(time: datetime) -> str:
     """A time in UTC, named as such; the page's script shows it in the reader's own zone."""
     return format_datetime(time.astimezone(UTC), "d MMM y, HH:mm 'UTC'", locale=reader_locale())
+
+
+def zoned_moment(time: datetime, zone: ZoneInfo) -> str:
+    """A time in a zone, with its name."""
+    local = (time if time.tzinfo is not None else time.replace(tzinfo=UTC)).astimezone(zone)
+    pattern = "y年M月d日 HH:mm" if current_language() == "zh" else "d MMM y, HH:mm"
+    # The zone's own short name: a locale writes many of them as bare offsets.
+    return f"{format_datetime(local, pattern, locale=reader_locale())} {local.tzname()}"
 
 
 def day(date: date) -> str:

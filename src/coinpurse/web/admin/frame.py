@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
-from babel.dates import format_date, format_datetime
+from babel.dates import format_date
 from babel.numbers import format_compact_decimal, format_decimal, format_percent
 from flask import Response, current_app, render_template, request, url_for
 
@@ -146,11 +146,7 @@ def zone() -> ZoneInfo:
 
 def moment(time: datetime) -> str:
     """A time in the zone of the back office, with the zone."""
-    known = time if time.tzinfo is not None else time.replace(tzinfo=UTC)
-    local = known.astimezone(zone())
-    # The zone's own short name: a locale writes many of them as bare offsets.
-    words = format_datetime(local, _pattern("d MMM y, HH:mm"), locale=language.reader_locale())
-    return f"{words} {local.tzname()}"
+    return formatting.zoned_moment(time, zone())
 
 
 def short_id(id_: str) -> str:
@@ -162,7 +158,8 @@ def short_id(id_: str) -> str:
 
 def day(value: Any) -> str:
     """A day, short: `3 Nov` or `11月3日`."""
-    return format_date(value, _pattern("d MMM"), locale=language.reader_locale())
+    pattern = "M月d日" if language.current_language() == "zh" else "d MMM"
+    return format_date(value, pattern, locale=language.reader_locale())
 
 
 def number(value: float) -> str:
@@ -195,13 +192,6 @@ def amount(minor: object, currency: object) -> str:
 def remember_pick(response: Response) -> None:
     """Keep a language that was picked with this request."""
     language.remember_pick(response)
-
-
-def _pattern(western: str) -> str:
-    """The order of a date's parts, for the languages that we write."""
-    if language.current_language() != "zh":
-        return western
-    return western.replace("d MMM y,", "y年M月d日").replace("d MMM", "M月d日")
 
 
 def _store_links() -> dict[str, str | None]:
