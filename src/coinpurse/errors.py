@@ -229,6 +229,15 @@ class AlreadyDecided(DomainError):
     code = "already_decided"
 
 
+class Outdated(DomainError):
+    """What somebody decided on has changed since it was shown to them."""
+
+    code = "outdated"
+
+    def __init__(self) -> None:
+        super().__init__("This has changed since it was looked at.")
+
+
 class InvalidEmail(DomainError):
     """A text that is not an e-mail address."""
 

@@ -11,7 +11,7 @@ import pytest
 
 from coinpurse import ledger
 from coinpurse.accounts import Accounts
-from coinpurse.back_office import BackOffice, ListPage, Row
+from coinpurse.back_office import BackOffice, ListPage, Row, neutralise
 from coinpurse.back_office.store.listings import LISTINGS
 from coinpurse.db import Database
 from coinpurse.errors import InvalidRequest, NotFound
@@ -238,6 +238,13 @@ def test_csv_has_money_in_major_units_and_no_formula(
     assert users == ["'=1+2", "'+cmd", "'-2", "'@SUM(A1)", "'\tx", 'a"b,c', "'＝1+2"]
     assert {row[header.index("amount")] for row in rows} == {"19.99"}
     assert lines[0].startswith("created_at,id,user_id,")
+
+
+@pytest.mark.parametrize("separator", [";", "\t", "\n", "\r\n"])
+def test_no_formula_begins_where_another_country_parts_cells(separator: str) -> None:
+    assert neutralise(f"sorry{separator}=1+2{separator}x-1;y") == (
+        f"sorry{separator}'=1+2{separator}x-1;y"
+    )
 
 
 def test_negative_numbers_stay_numbers_in_csv(office: BackOffice, database: Database) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
 from typing import Any
 
 import psycopg
@@ -118,6 +120,24 @@ def test_a_plan_changes_nothing_and_a_second_run_has_nothing_to_do(
     assert sync.plan(shop).steps == ()
     assert sync.apply(shop) == 0
     assert stripe.count() == (2, 3)
+
+
+def test_two_runs_at_once_make_each_thing_once(
+    purse: Coinpurse, stripe: Stripe, settings: Settings, catalog: Callable[[str], Catalog]
+) -> None:
+    shop, other = catalog(PACKS), Coinpurse(settings=settings)
+    start = Barrier(2)
+
+    def run(each: Coinpurse) -> None:
+        start.wait()
+        each.services.catalog_sync.apply(shop)
+
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(run, (purse, other)))
+    other.database.close()
+
+    assert stripe.count() == (2, 3)
+    assert purse.services.catalog_sync.plan(shop).steps == ()
 
 
 def test_a_changed_price_is_a_new_one_and_going_back_uses_the_old_one_again(

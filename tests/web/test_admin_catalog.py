@@ -199,6 +199,23 @@ def test_an_earlier_version_is_put_in_force_again_and_the_file_too(
     ]
 
 
+def test_a_version_that_nobody_can_read_any_more_says_why(owner: Browser, purse: Coinpurse) -> None:
+    with purse.database.unit_of_work() as work:
+        row = work.row(
+            "INSERT INTO coinpurse.catalog_versions (source, packs, note, actor)"
+            " VALUES ('database', '[{\"sku\": \"Old Pack\"}]', 'by hand', 'ada') RETURNING id"
+        )
+    assert row is not None
+    page = f"{CATALOG}history/{row.id}"
+
+    shown = owner.get(page)
+    sent = owner.submit(page, CATALOG, based_on=str(row.id))
+
+    assert (shown.status_code, sent.status_code) == (422, 422)
+    assert "pack 1: sku must be lower-case" in shown.text
+    assert owner.get(CATALOG).status_code == 200
+
+
 def test_stripe_is_shown_what_would_be_done_and_then_it_is_done(
     owner: Browser, purse: Coinpurse, sandbox: Sandbox
 ) -> None:

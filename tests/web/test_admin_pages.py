@@ -159,6 +159,26 @@ def test_part_of_a_payment_goes_back_and_a_changed_wallet_is_shown_again(
     assert purse.find_payment(str(payment.id)).refunded_minor == 4999  # type: ignore[union-attr]
 
 
+def test_a_part_confirmed_in_two_tabs_goes_back_once(
+    app: Flask, ada: Browser, sandbox: Sandbox
+) -> None:
+    payment = bought(app, ada, sandbox)
+    staff(app, ada, "finance")
+    path = f"/admin/payments/{payment.id}/refund"
+    tabs = [send(ada, path, part="some", amount="10", reason="Half").text for _ in range(2)]
+
+    with ThreadPoolExecutor(2) as pool:
+        answers = list(pool.map(lambda html: confirmed(ada, path, html), tabs))
+    late = next(each for each in answers if each.status_code == 200)
+
+    assert sorted(each.status_code for each in answers) == [200, 303]
+    assert text_of(late.text, "changed")
+    assert "$10.00" in text_of(late.text, "before")
+    found = purse_of(app).find_payment(str(payment.id))
+    assert found is not None
+    assert found.refunded_minor == 1000
+
+
 def test_roles_are_asked_on_the_server_for_each_action(
     app: Flask, ada: Browser, sandbox: Sandbox
 ) -> None:

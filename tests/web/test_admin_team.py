@@ -46,7 +46,9 @@ def correct(browser: Browser, **fields: str) -> str:
     wish = {"way": "give", "reason": "Lost in the move", **fields}
     shown = send(browser, page, page, **wish)
     assert 'data-testid="effect"' in shown, shown
-    kept = {name: hidden(shown, name) for name in ("user", "way", "coins", "reason", "nonce")}
+    kept = {
+        name: hidden(shown, name) for name in ("user", "way", "coins", "reason", "balance", "nonce")
+    }
     return send(browser, page, page, confirmed="1", **kept)
 
 
@@ -85,6 +87,23 @@ def test_a_role_is_given_after_it_was_shown_and_taken_again(app: Flask) -> None:
     assert olga.get(f"/admin/staff/of?user={sue.user_id}").status_code == 200
     send(olga, "/admin/staff/remove", new, user=sue.user_id, confirmed="1")
     assert purse_of(app).back_office.role_of(sue.user_id) is None
+
+
+def test_why_an_owner_did_something_is_kept_with_it(app: Flask, ada: Browser) -> None:
+    olga = member(app, "owner", "olga@example.com")
+    wish = {"user": ada.user_id, "role": "support"}
+    shown = send(olga, "/admin/staff/give", "/admin/staff/new", **wish)
+    assert 'name="reason"' in shown
+
+    send(olga, "/admin/staff/give", "/admin/", confirmed="1", reason="=Takes over<b>", **wish)
+    long = send(
+        olga, "/admin/staff/remove", "/admin/", confirmed="1", user=ada.user_id, reason="x" * 1001
+    )
+
+    assert "1000 characters" in long
+    (entry,) = purse_of(app).back_office.audit_about("staff", ada.user_id)
+    assert (entry.action, entry.reason) == ("staff.granted", "=Takes over<b>")
+    assert "=Takes over&lt;b&gt;" in olga.get("/admin/audit/").text
 
 
 def test_the_last_owner_is_told_to_stay(app: Flask) -> None:
@@ -150,13 +169,31 @@ def test_a_small_adjustment_is_shown_and_then_applied_once(app: Flask, ada: Brow
         sue, page, page, user="ada@example.com", way="give", coins="1,000", reason="=Sorry<i>"
     )
     assert "no wallet yet: one is made, with 1,000 coins" in shown
-    kept = {name: hidden(shown, name) for name in ("user", "way", "coins", "nonce")}
+    kept = {name: hidden(shown, name) for name in ("user", "way", "coins", "balance", "nonce")}
 
     first = send(sue, page, page, confirmed="1", reason="=Sorry<i>", **kept)
     assert send(sue, page, page, confirmed="1", reason="=Sorry<i>", **kept) == first
     assert purse_of(app).wallet(ada.user_id).balance == 1000
     assert "=Sorry&lt;i&gt;" in sue.get(first).text
-    assert "'=Sorry<i>" in sue.get("/admin/adjustments/export.csv").text
+    exported = sue.get("/admin/adjustments/export.csv").text
+    assert exported.startswith("\ufeffcreated_at,")
+    assert "'=Sorry<i>" in exported
+
+
+def test_the_same_adjustment_in_two_tabs_is_shown_again_before_it_is_made_twice(
+    app: Flask, ada: Browser
+) -> None:
+    sue, page = member(app, "support", "sue@example.com"), "/admin/adjustments/new"
+    wish = {"user": ada.user_id, "way": "give", "coins": "500", "reason": "Lost"}
+    tabs = [send(sue, page, page, **wish) for _ in range(2)]
+    names = ("user", "way", "coins", "reason", "balance", "nonce")
+    kept = [{name: hidden(shown, name) for name in names} for shown in tabs]
+
+    answers = [send(sue, page, page, confirmed="1", **fields) for fields in kept]
+
+    assert 'data-testid="changed"' in answers[1]
+    assert "The balance goes from 500 to 1,000." in answers[1]
+    assert purse_of(app).wallet(ada.user_id).balance == 500
 
 
 def test_the_page_says_first_that_parts_of_a_large_one_count_together(

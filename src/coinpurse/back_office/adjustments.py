@@ -19,6 +19,7 @@ from coinpurse.errors import (
     IdempotencyConflict,
     InvalidRequest,
     NotFound,
+    Outdated,
     SecondPersonNeeded,
 )
 from coinpurse.ledger import SpendOrder, Transaction
@@ -58,12 +59,22 @@ class Adjustments:
             is_new=is_new,
         )
 
-    def request(self, user_id: str, coins: int, *, reason: str, actor: str, key: str) -> Adjustment:
+    def request(
+        self,
+        user_id: str,
+        coins: int,
+        *,
+        reason: str,
+        actor: str,
+        key: str,
+        balance: int | None = None,
+    ) -> Adjustment:
         """Ask for a correction. It is applied at once, but for one's own wallet, while what the person has given and
         taken without a second one in the last 24 hours, of all users and with this, is `approval_above` coins at most.
 
         Of two requests at once by one person the second counts the first.
         coins: signed. key: a repeat with the same content returns the first request with created=False.
+        balance: what who asks was shown; where it is another one now, Outdated is raised.
         Raises InvalidRequest, IdempotencyConflict, NotFound where coins are to be taken of a wallet that is not there,
         and what `ledger.adjust` raises.
         """
@@ -84,6 +95,8 @@ class Adjustments:
             if made is None:
                 return _require_same(store.find_by_key(work, key), key, user_id, coins, actor)
             _require_wallet(work, user_id, coins)
+            if balance is not None and ledger.get_wallet(work, user_id).balance != balance:
+                raise Outdated
             adjusted = store.sum_adjusted_alone(work, actor, within=A_DAY)
             if not self._needs_approval(user_id, coins, actor, adjusted):
                 row = self._apply(work, made)

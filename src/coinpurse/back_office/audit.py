@@ -38,7 +38,9 @@ def record(
     )
 
 
-def record_endpoint(work: UnitOfWork, done: str, endpoint: Endpoint, *, actor: str) -> AuditEntry:
+def record_endpoint(
+    work: UnitOfWork, done: str, endpoint: Endpoint, *, actor: str, reason: str = ""
+) -> AuditEntry:
     """Write what somebody did with an outgoing webhook: its host, because the whole address may hold a secret.
 
     done: such as `rotated`.
@@ -49,5 +51,6 @@ def record_endpoint(work: UnitOfWork, done: str, endpoint: Endpoint, *, actor: s
         action=f"webhook_endpoint.{done}",
         subject_kind="webhook_endpoint",
         subject_id=str(endpoint.id),
+        reason=reason,
         facts={"host": endpoint.host},
     )

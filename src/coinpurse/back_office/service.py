@@ -78,7 +78,7 @@ class BackOffice:
         with self._database.unit_of_work() as work:
             return staff_store.list_all(work)
 
-    def grant_role(self, user_id: str, role: str, *, actor: str) -> Staff:
+    def grant_role(self, user_id: str, role: str, *, actor: str, reason: str = "") -> Staff:
         """Give somebody a role, in place of the one before. Safe to repeat.
 
         Raises InvalidRequest, and LastOwner where nobody would be left to give roles.
@@ -94,11 +94,11 @@ class BackOffice:
                 _require_owner_left(work, before)
             granted = staff_store.save(work, user_id, wanted, actor=actor)
             facts = {"role": wanted, "before": before and before.role}
-            _record_staff(work, actor, "staff.granted", user_id, facts)
+            _record_staff(work, actor, "staff.granted", user_id, facts, reason)
         log.info("staff.granted", user_id=user_id, role=wanted)
         return granted
 
-    def revoke_role(self, user_id: str, *, actor: str) -> Staff:
+    def revoke_role(self, user_id: str, *, actor: str, reason: str = "") -> Staff:
         """Take somebody off the staff and return what they were. Raises NotFound and LastOwner."""
         with self._database.unit_of_work() as work:
             staff_store.lock(work)
@@ -107,7 +107,7 @@ class BackOffice:
                 raise NotFound("member of the staff", user_id)
             _require_owner_left(work, before)
             staff_store.delete(work, user_id)
-            _record_staff(work, actor, "staff.revoked", user_id, {"before": before.role})
+            _record_staff(work, actor, "staff.revoked", user_id, {"before": before.role}, reason)
         log.info("staff.revoked", user_id=user_id)
         return before
 
@@ -200,10 +200,19 @@ class BackOffice:
         return self._adjustments.preview(user_id, coins, actor=actor)
 
     def request_adjustment(
-        self, user_id: str, coins: int, *, reason: str, actor: str, key: str
+        self,
+        user_id: str,
+        coins: int,
+        *,
+        reason: str,
+        actor: str,
+        key: str,
+        balance: int | None = None,
     ) -> Adjustment:
         """Ask for a correction by hand; a small one is applied at once. See `Adjustments.request`."""
-        return self._adjustments.request(user_id, coins, reason=reason, actor=actor, key=key)
+        return self._adjustments.request(
+            user_id, coins, reason=reason, actor=actor, key=key, balance=balance
+        )
 
     def decide_adjustment(
         self, id_: UUID, decision: AdjustmentDecision, *, actor: str
@@ -226,9 +235,22 @@ def _require_owner_left(work: UnitOfWork, member: Staff) -> None:
 
 
 def _record_staff(
-    work: UnitOfWork, actor: str, action: str, user_id: str, facts: Mapping[str, object]
+    work: UnitOfWork,
+    actor: str,
+    action: str,
+    user_id: str,
+    facts: Mapping[str, object],
+    reason: str,
 ) -> None:
-    record(work, actor=actor, action=action, subject_kind="staff", subject_id=user_id, facts=facts)
+    record(
+        work,
+        actor=actor,
+        action=action,
+        subject_kind="staff",
+        subject_id=user_id,
+        reason=reason,
+        facts=facts,
+    )
 
 
 def _read_uuid(text: str) -> UUID | None:

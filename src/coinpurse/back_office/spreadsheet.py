@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from datetime import datetime
 from decimal import Decimal
 
@@ -12,8 +13,9 @@ from coinpurse.back_office.listing import Column, Listing, Row
 from coinpurse.errors import InvalidRequest
 from coinpurse.money import exponent
 
-# Also the full-width forms, which spreadsheets set to an East Asian language may read as the same signs.
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+# Also the full-width forms, which spreadsheets set to an East Asian language may read as the same signs. Many
+# countries' spreadsheets part cells at semicolons: there a cell, and a line, may begin in the middle of a text of ours.
+FORMULA_START = re.compile(r"\A(?=[=+\-@＝＋－＠\t\r\n])|(?<=[;\t\r\n])(?=[=+\-@＝＋－＠])")
 
 
 def csv_header(listing: Listing) -> str:
@@ -31,7 +33,7 @@ def neutralise(text: str) -> str:
 
     Source: OWASP, CSV Injection.
     """
-    return f"'{text}" if text.startswith(FORMULA_STARTS) else text
+    return FORMULA_START.sub("'", text)
 
 
 def _cell(column: Column, row: Row) -> str:

@@ -21,6 +21,7 @@ from coinpurse.errors import (
     InvalidRequest,
     NotFound,
     NotRefundable,
+    Outdated,
     PaymentDisputed,
     RefundTooLarge,
     RetryLater,
@@ -77,15 +78,17 @@ class Refunds:
         key: str | None = None,
         actor: str | None = None,
         intent_id: str | None = None,
+        left_minor: int | None = None,
         note: Callable[[UnitOfWork, RefundRequest], object] | None = None,
     ) -> RefundRequest:
         """Give back all that is left of a payment, or part of it, and take the coins that go with it.
 
         amount_minor: in minor units of the payment's currency. key: the same key and content give the same refund.
         intent_id: another payment intent than the one that was credited, where an order was paid twice.
+        left_minor: what could be given back when it was decided; two who decide at once do not both refund then.
         note: called in the transaction that writes the request, before Stripe is asked; not by a repeat.
         The answer's state is `requested` where Stripe could not be asked; the worker goes on with it.
-        Raises NotFound, NotRefundable, PaymentDisputed, RefundTooLarge, IdempotencyConflict and GatewayError.
+        Raises NotFound, NotRefundable, PaymentDisputed, RefundTooLarge, Outdated, IdempotencyConflict and GatewayError.
         """
         _require_sound(amount_minor, reason)
         key = str(new_id()) if key is None else require_key(key)
@@ -105,7 +108,14 @@ class Refunds:
                 # A twin may have written it while we asked.
                 if known is None:
                     known = self._write(
-                        work, payment.id, intent, amount_minor, reason=reason, key=key, actor=actor
+                        work,
+                        payment.id,
+                        intent,
+                        amount_minor,
+                        left_minor=left_minor,
+                        reason=reason,
+                        key=key,
+                        actor=actor,
                     )
                     if note is not None:
                         note(work, known)
@@ -129,7 +139,7 @@ class Refunds:
                 raise RefundTooLarge(
                     asked_minor=amount, left_minor=left, currency=payment.paid.currency
                 )
-            return self._rehearse(work, payment, amount)
+            return self._rehearse(work, payment, amount, left)
 
     def send_open(self, *, limit: int = 100) -> int:
         """Go on with requests that Stripe has not answered; returns how many there were."""
@@ -150,6 +160,7 @@ class Refunds:
         intent: PaymentIntent,
         amount_minor: int | None,
         *,
+        left_minor: int | None,
         reason: str | None,
         key: str,
         actor: str | None,
@@ -169,6 +180,8 @@ class Refunds:
         left -= payment.refunded_minor if own else 0
         if left <= 0:
             raise NotRefundable(str(payment.id), "all of it was refunded before")
+        if left_minor not in (None, left):
+            raise Outdated
         amount = left if amount_minor is None else amount_minor
         if amount > left:
             raise RefundTooLarge(asked_minor=amount, left_minor=left, currency=intent.currency)
@@ -256,7 +269,9 @@ class Refunds:
         except (GatewayError, RetryLater) as error:
             log.warning("refund.not_followed", payment_id=str(request.payment_id), error=str(error))
 
-    def _rehearse(self, work: UnitOfWork, payment: Payment, amount_minor: int) -> RefundPreview:
+    def _rehearse(
+        self, work: UnitOfWork, payment: Payment, amount_minor: int, left_minor: int
+    ) -> RefundPreview:
         """Do to the coins what the refund would, read what it did, and undo it."""
         disputes = store.disputes_of(work, payment.id, livemode=payment.livemode)
         planned = Refund(
@@ -294,6 +309,7 @@ class Refunds:
             taken=-posted.coins - owed if posted is not None else 0,
             owed=owed,
             forgiven=posted.forgiven if posted is not None else 0,
+            left_minor=left_minor,
         )
 
 

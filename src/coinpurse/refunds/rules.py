@@ -104,7 +104,7 @@ class RefundRequest:
 class RefundPreview:
     """What a refund would do. coins: to take back; of them `taken` are there, `owed` become debt.
 
-    forgiven: spent coins that are not asked for.
+    forgiven: spent coins that are not asked for. left_minor: all that could be given back at this moment.
     """
 
     amount_minor: int
@@ -113,6 +113,7 @@ class RefundPreview:
     taken: int
     owed: int
     forgiven: int
+    left_minor: int
 
 
 def standing_of(status: str) -> Standing:

@@ -83,6 +83,9 @@ ANSWERS = {
         403, _("Somebody other than who asked for this adjustment must decide.")
     ),
     "already_decided": Answer(409, _("This adjustment does not wait for a decision any more.")),
+    "outdated": Answer(
+        409, _("This has changed since you looked at it. Look again before you repeat it.")
+    ),
     "reconciliation_running": Answer(409, _("A comparison with Stripe is under way already.")),
     "checkout_failed": Answer(502, "Failed to create checkout session"),
     "stripe_unavailable": Answer(

@@ -17,7 +17,7 @@ from coinpurse.back_office import (
     Column,
     Row,
 )
-from coinpurse.errors import DomainError, NotFound
+from coinpurse.errors import DomainError, NotFound, Outdated
 from coinpurse.ledger.rules import MAXIMUM_COINS
 from coinpurse.web import formatting, forms
 from coinpurse.web.access import current_purse
@@ -34,6 +34,7 @@ REQUEST: Action = "request_adjustment"
 DECIDE: Action = "decide_adjustment"
 # Plain or in groups of three: what looks like a fraction must not become a hundred times as much.
 COINS = re.compile(r"[0-9]{1,16}|[0-9]{1,3}([,. \u00a0\u202f'’])[0-9]{3}(?:\1[0-9]{3}){0,4}")
+BALANCE = re.compile(r"-?[0-9]{1,16}")
 DECISIONS: dict[str, AdjustmentDecision] = {"approve": "approve", "refuse": "refuse"}
 
 
@@ -108,7 +109,11 @@ class Adjustments(ListPage):
                 reason=wish.reason,
                 actor=member_id(),
                 key=f"office:{nonce}",
+                balance=_read_balance(),
             )
+        except Outdated:
+            preview = office.preview_adjustment(wish.named.user_id, wish.coins, actor=member_id())
+            return self._confirm(wish, preview, changed=True)
         except NotFound:
             problem = _("This user has no wallet that coins could be taken of.")
             return self._ask(wish, {"user": problem})
@@ -161,7 +166,9 @@ class Adjustments(ListPage):
             above=formatting.coins(current_purse().settings.approval_above),
         )
 
-    def _confirm(self, wish: Wish, preview: AdjustmentPreview) -> Response:
+    def _confirm(
+        self, wish: Wish, preview: AdjustmentPreview, *, changed: bool = False
+    ) -> Response:
         return self.render(
             "confirm.html",
             heading=_("Correct this wallet?"),
@@ -182,7 +189,9 @@ class Adjustments(ListPage):
                 "way": wish.way,
                 "coins": str(abs(wish.coins)),
                 "reason": wish.reason,
+                "balance": str(preview.balance),
             },
+            changed=changed,
             nonce=forms.new_nonce(),
             label=_("Ask for it") if preview.needs_approval else _("Correct it"),
             busy=_("One moment …"),
@@ -240,6 +249,14 @@ def _read_wish() -> Wish:
         problems["reason"] = _("Say why, in a few words.")
     signed = -coins if way == "take" else coins
     return Wish(read_named(), way, typed, reason, signed, problems)
+
+
+def _read_balance() -> int:
+    """The balance that the confirmation showed."""
+    text = forms.field("balance")
+    if BALANCE.fullmatch(text) is None:
+        raise forms.ExpiredForm
+    return int(text)
 
 
 def _when(preview: AdjustmentPreview) -> object:

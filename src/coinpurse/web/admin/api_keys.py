@@ -16,7 +16,7 @@ from coinpurse.web import forms
 from coinpurse.web.access import current_purse
 from coinpurse.web.admin import frame
 from coinpurse.web.admin.lists import ListPage
-from coinpurse.web.admin.views import expose, go_to, link_to, member_id
+from coinpurse.web.admin.views import expose, go_to, link_to, member_id, read_text
 from coinpurse.web.admin.words import Words
 from coinpurse.web.language import gettext
 from coinpurse.web.language import lazy_gettext as _
@@ -121,6 +121,7 @@ class ApiKeys(ListPage):
                 facts={_("Begins with"): key.prefix},
                 action=link_to("api_keys", "revoke"),
                 kept={"prefix": key.prefix},
+                asks_why=True,
                 label=_("Revoke"),
                 busy=_("One moment …"),
             )
@@ -164,5 +165,6 @@ def _record(action: str, work: UnitOfWork, key: ApiKey, **facts: object) -> None
         action=action,
         subject_kind="api_key",
         subject_id=key.prefix,
+        reason=read_text(),
         facts={"name": key.name, **facts},
     )

@@ -23,7 +23,7 @@ from coinpurse.web.admin.catalog_form import (
     problems_of,
     read_form,
 )
-from coinpurse.web.admin.views import Page, expose, go_to, link_to, member_id
+from coinpurse.web.admin.views import Page, expose, go_to, link_to, member_id, read_text
 from coinpurse.web.admin.words import Words
 from coinpurse.web.language import gettext
 from coinpurse.web.language import lazy_gettext as _
@@ -126,7 +126,7 @@ class CatalogPage(Page):
         if taking:
             return self._put(
                 "catalog.take_over",
-                "",
+                read_text(),
                 lambda work: catalogs.put(
                     work, catalog.packs, based_on=based_on, note=catalog.source, actor=member_id()
                 ),
@@ -134,7 +134,7 @@ class CatalogPage(Page):
         try:
             return self._put(
                 "catalog.hand_back",
-                "",
+                read_text(),
                 lambda work: catalogs.hand_back(
                     work, based_on=based_on, note=catalogs.file.source, actor=member_id()
                 ),
@@ -156,7 +156,10 @@ class CatalogPage(Page):
     @expose("/history/<int:version_id>")
     def version(self, version_id: int) -> Response:
         """What a version sold, with a way to put it in force again."""
-        catalog = _catalog_of(version_id)
+        try:
+            catalog = _catalog_of(version_id)
+        except ConfigurationError as mistake:
+            return self._unreadable(mistake)
         return self.render(
             "catalog_version.html",
             heading=_("Version %(number)s") % {"number": version_id},
@@ -169,7 +172,10 @@ class CatalogPage(Page):
     @expose("/history/<int:version_id>", methods=("POST",))
     def restore(self, version_id: int) -> AnyResponse:
         """Put the packs of an earlier version in force again, as a new version."""
-        catalog = _catalog_of(version_id)
+        try:
+            catalog = _catalog_of(version_id)
+        except ConfigurationError as mistake:
+            return self._unreadable(mistake)
         return self._put(
             "catalog.restore",
             "",
@@ -205,6 +211,16 @@ class CatalogPage(Page):
         words = Words(_("Stripe has all of the catalog."), "good", "check")
         return go_to(link_to("catalog", "stripe"), words)
 
+    def _unreadable(self, mistake: ConfigurationError) -> Response:
+        """An earlier release took it, or somebody wrote it by hand."""
+        return self.render(
+            "refusal.html",
+            status=422,
+            heading=_("This version can no longer be put in force"),
+            advice=str(mistake),
+            back={"link": link_to("catalog", "history"), "name": _("Versions of the catalog")},
+        )
+
     def _ask(
         self, catalog: Catalog, form: PackForm, problems: dict[str, object] | None = None
     ) -> Response:
@@ -239,6 +255,7 @@ class CatalogPage(Page):
             facts={},
             action=link_to("catalog", "change_source"),
             kept={"based_on": catalog.version or ""},
+            asks_why=True,
             label=label,
             busy=_("One moment …"),
         )

@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime
+from itertools import chain
 from typing import ClassVar
 
 from flask import Response
@@ -34,6 +35,8 @@ from coinpurse.web.admin.words import (
 )
 
 CURSORS = ("older", "newer")
+# Without it Excel takes UTF-8 for something else, and shows Chinese as other signs.
+BYTE_ORDER_MARK = "\ufeff"
 FIGURES = frozenset({"number", "coins", "money"})
 LONGEST_CELL = 90
 # Where nothing is the rule, nothing is shown.
@@ -144,7 +147,9 @@ class ListPage(Page):
         query = self._query({**address_values(), **dict.fromkeys(CURSORS, "")})
         day = datetime.now(frame.zone()).date().isoformat()
         return Response(
-            current_purse().back_office.export_csv(self.listing_name, query),
+            chain(
+                (BYTE_ORDER_MARK,), current_purse().back_office.export_csv(self.listing_name, query)
+            ),
             mimetype="text/csv",
             headers={"Content-Disposition": f'attachment; filename="{self.page}-{day}.csv"'},
         )

@@ -13,7 +13,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from coinpurse.back_office import Action, record
 from coinpurse.db import UnitOfWork
-from coinpurse.errors import DomainError, InvalidRequest, NotFound
+from coinpurse.errors import DomainError, InvalidRequest, NotFound, Outdated
 from coinpurse.money import Money
 from coinpurse.purchases import Payment
 from coinpurse.refunds import REASONS, RefundPreview, RefundRequest, history_of
@@ -108,6 +108,9 @@ class Refunding(Page):
             back=_back(payment),
             payment=payment,
             preview=preview,
+            before=frame.amount(payment.paid.amount_minor - preview.left_minor, preview.currency)
+            if preview.left_minor < payment.paid.amount_minor
+            else None,
             effect=effect_of(preview),
             wish=wish,
             reason_words=REFUND_REASONS.get(wish.reason),
@@ -127,14 +130,19 @@ class Refunding(Page):
             preview = current_purse().preview_refund(payment.id, amount_minor)
             if _fingerprint(preview) != forms.field("shown"):
                 return self._confirm(payment, preview, wish, changed=True)
-            done = current_purse().services.refunds.request(
-                payment.id,
-                amount_minor=amount_minor,
-                reason=wish.reason or None,
-                key=key,
-                actor=member_id(),
-                note=lambda work, _made: _record(work, payment, preview, wish),
-            )
+            try:
+                done = current_purse().services.refunds.request(
+                    payment.id,
+                    amount_minor=amount_minor,
+                    reason=wish.reason or None,
+                    key=key,
+                    actor=member_id(),
+                    left_minor=preview.left_minor,
+                    note=lambda work, _made: _record(work, payment, preview, wish),
+                )
+            except Outdated:
+                preview = current_purse().preview_refund(payment.id, amount_minor)
+                return self._confirm(payment, preview, wish, changed=True)
         return go_to(link_to("payments", "show", payment_id=payment.id), _result(done))
 
 
@@ -217,7 +225,14 @@ def _whole_number(text: str) -> int:
 
 
 def _fingerprint(preview: RefundPreview) -> str:
-    return f"{preview.amount_minor}.{preview.taken}.{preview.owed}.{preview.forgiven}"
+    facts = (
+        preview.amount_minor,
+        preview.taken,
+        preview.owed,
+        preview.forgiven,
+        preview.left_minor,
+    )
+    return ".".join(map(str, facts))
 
 
 def _record(work: UnitOfWork, payment: Payment, preview: RefundPreview, wish: Wish) -> None:

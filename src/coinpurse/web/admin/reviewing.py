@@ -121,6 +121,7 @@ class Cancelling(Page):
             },
             action=link_to("payments", "close", payment_id=payment.id),
             kept={},
+            asks_why=True,
             label=_("Close the checkout"),
             busy=_("Asking Stripe …"),
         )
@@ -138,6 +139,7 @@ class Cancelling(Page):
             action="payment.cancel",
             subject_kind="payment",
             subject_id=str(payment.id),
+            reason=read_text(),
         )
         after = current_purse().cancel_checkout(payment.session_id, payment.user_id).payment
         words = (

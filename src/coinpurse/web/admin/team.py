@@ -15,7 +15,7 @@ from coinpurse.web.admin import frame, words
 from coinpurse.web.admin.lists import ListPage
 from coinpurse.web.admin.people import Named, has_accounts, read_named
 from coinpurse.web.admin.staff import name_of
-from coinpurse.web.admin.views import expose, go_to, link_to, member_id
+from coinpurse.web.admin.views import expose, go_to, link_to, member_id, read_text
 from coinpurse.web.admin.words import Words, refusal_sentence
 from coinpurse.web.language import gettext
 from coinpurse.web.language import lazy_gettext as _
@@ -23,7 +23,7 @@ from coinpurse.web.language import lazy_gettext as _
 STAFF: Action = "staff"
 # What each role may, beside what the ones before it may.
 MAY: dict[str, object] = {
-    "viewer": _("sees everything and exports it"),
+    "viewer": _("sees sales, coins, events and accounts, and exports them"),
     "support": _("also replays events, closes open checkouts and asks for adjustments"),
     "finance": _("also refunds, settles reviews, decides adjustments and frees wallets"),
     "owner": _("also decides about staff, API keys, webhooks and what is sold"),
@@ -75,7 +75,9 @@ class Team(ListPage):
         before = current_purse().back_office.role_of(named.user_id)
         if forms.field("confirmed"):
             try:
-                current_purse().back_office.grant_role(named.user_id, role, actor=member_id())
+                current_purse().back_office.grant_role(
+                    named.user_id, role, actor=member_id(), reason=read_text()
+                )
             except LastOwner as error:
                 return self._ask(
                     named, role=role, problem=refusal_sentence(error), known=before is not None
@@ -107,7 +109,9 @@ class Team(ListPage):
             return go_to(link_to("staff"))
         if forms.field("confirmed"):
             try:
-                current_purse().back_office.revoke_role(user_id, actor=member_id())
+                current_purse().back_office.revoke_role(
+                    user_id, actor=member_id(), reason=read_text()
+                )
             except LastOwner as error:
                 return self._ask(
                     Named(user_id, user_id),
@@ -134,6 +138,7 @@ class Team(ListPage):
             "confirm.html",
             back={"link": link_to("staff"), "name": self.title},
             busy=_("One moment …"),
+            asks_why=True,
             **values,
         )
 

@@ -19,7 +19,7 @@ from coinpurse.web import forms
 from coinpurse.web.access import current_purse
 from coinpurse.web.admin import deliveries, frame
 from coinpurse.web.admin.lists import ListPage
-from coinpurse.web.admin.views import expose, go_to, link_to, member_id
+from coinpurse.web.admin.views import expose, go_to, link_to, member_id, read_text
 from coinpurse.web.admin.webhook_words import STATES, problem_of
 from coinpurse.web.admin.words import Words, words_of
 from coinpurse.web.language import lazy_gettext as _
@@ -148,6 +148,7 @@ class Webhooks(ListPage):
             facts={},
             action=link_to("webhooks", "rotate", endpoint_id=endpoint_id),
             kept={"since": _version(endpoint)},
+            asks_why=True,
             label=_("Make a new secret"),
             busy=_("One moment …"),
         )
@@ -186,6 +187,7 @@ class Webhooks(ListPage):
             facts={_("Address"): endpoint.url},
             action=link_to("webhooks", "disable", endpoint_id=endpoint_id),
             kept={},
+            asks_why=True,
             label=_("Disable it"),
             busy=_("One moment …"),
         )
@@ -277,4 +279,4 @@ def _version(endpoint: Endpoint) -> str:
 
 
 def _record(work: UnitOfWork, done: str, endpoint: Endpoint) -> None:
-    record_endpoint(work, done, endpoint, actor=member_id())
+    record_endpoint(work, done, endpoint, actor=member_id(), reason=read_text())
