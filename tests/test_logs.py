@@ -54,6 +54,7 @@ def written(terminal: bool) -> io.StringIO:
         ("Cookie: __Host-coinpurse=eyJ1IjoxfQ.Zm9v.YmFy; a=1", "eyJ1IjoxfQ"),
         ("coinpurse_session=.eJwNxMsKgCAQ; HttpOnly", "eJwNxMsK"),
         ("host=db password=hunter22 user=x", "hunter22"),
+        ("Exception on /reset/WyIwMTg5.aSXG.x_Y-z [POST]", "WyIwMTg5"),
         ("Authorization: Basic c2tfdGVzdF9hYmM6", "c2tfdGVz"),
         ("it said:\nsk_test_51Abcdefgh", "51Abcdefgh"),
         ("it said:\nada.l@example.com", "ada.l"),

@@ -93,7 +93,8 @@ def webhook_types() -> Iterator[str]:
                 f"`{name}`",
                 YES[kind.buyer],
                 YES[kind.operator],
-                ", ".join(f"`{field}`" for field in FIELDS.get(name, ())) or "as the event needs",
+                ", ".join(f"`{field}`" for field in FIELDS.get(name, ()))
+                or ("no webhook: it is private" if kind.private else "as the event needs"),
             )
             for name, kind in TYPES.items()
         ),

@@ -266,6 +266,18 @@ class WrongCredentials(DomainError):
     code = "wrong_credentials"
 
 
+class WrongPassword(DomainError):
+    """What was given as the current password of an account is not, or not any more."""
+
+    code = "wrong_password"
+
+
+class ResetLinkDead(DomainError):
+    """A link to choose a new password that is none of ours, was used, or is too old."""
+
+    code = "reset_link_dead"
+
+
 class WebhookRejected(CoinpurseError):
     """A delivery that is not acceptable. `reason` is "Invalid payload" or "Invalid signature"."""
 

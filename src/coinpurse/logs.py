@@ -31,6 +31,8 @@ HIDDEN = (
         re.compile(r"(?i)(\b[\w-]{0,40}(?:session|coinpurse|passw(?:or)?d|token))=[^\s\"'\\;&,]+"),
         r"\1=[hidden]",
     ),
+    # Flask names the path of a request that broke.
+    (re.compile(r"(/reset/)[A-Za-z0-9._-]{8,}"), r"\1[hidden]"),
     (re.compile(r"(?i)" + BEGINNING + r"(bearer|basic) [A-Za-z0-9._~+/=-]{8,}"), r"\1 [hidden]"),
     (
         re.compile(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import getpass
 import json
 
-from coinpurse.accounts import Accounts
+from coinpurse.accounts import Accounts, Resets
 from coinpurse.db import Database
 from tests.conftest import Store
 
@@ -28,6 +28,33 @@ def test_an_owner_is_made_listed_and_kept(store: Store, database: Database) -> N
     assert removed.returncode == 2
     assert "Somebody must stay an owner." in removed.stderr
     assert entries(database) == [(f"cli:{getpass.getuser()}", "staff.granted", account.user_id)]
+
+
+def test_a_user_is_helped_in_and_logged_out(store: Store, database: Database) -> None:
+    accounts = Accounts(database)
+    account = accounts.register("olga@example.com", "a long password")
+    resets = Resets.from_settings(database, store.settings)
+
+    printed = store.run("users", "reset-link", "OLGA@example.com")
+    assert printed.returncode == 0, printed.stderr
+    origin, token = printed.stdout.rstrip("\n").split("/reset/")
+    assert origin == store.url
+    assert resets.account_of(token) == account
+    ended = store.run("users", "end-sessions", "olga@example.com")
+    assert (ended.returncode, ended.stdout) == (0, "olga@example.com is logged out everywhere.\n")
+    found = accounts.find(account.user_id)
+    assert found is not None
+    assert found.session_version == account.session_version + 1
+
+    for command in ("reset-link", "end-sessions"):
+        refused = store.run("users", command, "eve@example.com")
+        assert (refused.returncode, refused.stdout) == (2, "")
+        assert "There is no account 'eve@example.com'." in refused.stderr
+    me = f"cli:{getpass.getuser()}"
+    assert entries(database) == [
+        (me, "user.reset_link", account.user_id),
+        (me, "user.end_sessions", account.user_id),
+    ]
 
 
 def test_what_commands_change_is_kept(store: Store, database: Database) -> None:

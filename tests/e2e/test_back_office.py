@@ -245,11 +245,11 @@ def test_no_page_of_the_buyers_has_a_barrier(
     open_page: OpenPage, office: Office, axe: str, locale: str, scheme: str
 ) -> None:
     page = open_page(PHONE, locale, color_scheme=scheme)
-    for path in ("/", "/login", "/register", "/nothing"):
+    for path in ("/", "/login", "/register", "/forgot", "/reset/none", "/nothing"):
         page.goto(path)
         expect_no_barrier(page, axe)
     log_in(page)
-    for path in ("/", "/wallet", "/payment/cancel", "/payment/success?session_id=none"):
+    for path in ("/", "/wallet", "/account", "/payment/cancel", "/payment/success?session_id=none"):
         page.goto(path)
         expect_no_barrier(page, axe)
 

@@ -224,7 +224,7 @@ def test_no_page_scrolls_sideways_and_targets_are_large_enough(
     page = open_page({"width": width, "height": 800}, locale)
     register(page)
 
-    for path in ("/", "/wallet", "/payment/cancel", "/nothing"):
+    for path in ("/", "/wallet", "/account", "/forgot", "/payment/cancel", "/nothing"):
         page.goto(path)
         expect_no_sideways_scrolling(page)
         small = page.evaluate(

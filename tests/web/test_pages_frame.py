@@ -12,7 +12,10 @@ from coinpurse.app import create_app
 from coinpurse.settings import Settings
 from tests.web.conftest import Browser
 
-PAGES = ["/", "/login", "/register", "/wallet", "/payment/cancel", "/nothing-here"]
+PAGES = [
+    *("/", "/login", "/register", "/wallet", "/payment/cancel", "/nothing-here"),
+    *("/account", "/forgot", "/reset/no-link-of-ours"),
+]
 
 
 @pytest.mark.parametrize("path", PAGES)

@@ -138,7 +138,16 @@ def test_forms_of_odd_shapes_are_refused_and_never_an_error_of_ours(ada: Browser
         ("text/plain", f"csrf_token={token}"),
     ]
 
-    for path in ("/login", "/register", "/buy/chest", "/payment/cancel", "/logout"):
+    for path in (
+        "/login",
+        "/register",
+        "/account",
+        "/forgot",
+        "/reset/x",
+        "/buy/chest",
+        "/payment/cancel",
+        "/logout",
+    ):
         for mime, body in bodies:
             answer = ada.http.post(path, data=body, content_type=mime)
             assert 400 <= answer.status_code < 500, (path, mime, body[:60])

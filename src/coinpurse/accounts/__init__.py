@@ -1,5 +1,6 @@
 """Accounts of the standalone store. Hosts that embed us keep their own."""
 
+from coinpurse.accounts.resets import LINK_SECONDS, RESET_ASKED, Resets
 from coinpurse.accounts.rules import Account
 from coinpurse.accounts.service import (
     DEMO_EMAIL,
@@ -13,9 +14,12 @@ from coinpurse.accounts.service import (
 __all__ = [
     "DEMO_EMAIL",
     "DEMO_PASSWORD",
+    "LINK_SECONDS",
     "OWNER_EMAIL",
     "OWNER_PASSWORD",
+    "RESET_ASKED",
     "Account",
     "Accounts",
+    "Resets",
     "ensure_account",
 ]

@@ -39,12 +39,16 @@ RUNS = (
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """One user of the standalone store. locale: a language tag for what we send; None if unknown."""
+    """One user of the standalone store.
+
+    locale: a language tag for what we send; None if unknown. session_version: which sessions are still good.
+    """
 
     id: UUID
     email: str
     locale: str | None
     created_at: datetime
+    session_version: int
 
     @property
     def user_id(self) -> str:

@@ -1,4 +1,4 @@
-"""Registering and logging in."""
+"""Registering, logging in, changing the password, ending sessions."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from coinpurse.accounts import rules, store
 from coinpurse.accounts.rules import Account
 from coinpurse.db import Database
 from coinpurse.db.identifiers import new_id
-from coinpurse.errors import EmailTaken, InvalidEmail, WrongCredentials
+from coinpurse.errors import EmailTaken, InvalidEmail, NotFound, WrongCredentials, WrongPassword
 
 # The account that `coinpurse demo` makes and shows; it never exists elsewhere.
 DEMO_EMAIL = "demo@example.com"
@@ -62,14 +62,44 @@ class Accounts:
         found = self._find(email)
         account, password_hash = found or (None, self._decoy)
         password = rules.normalise_password(password)
-        readable = rules.is_text(password) and len(password) <= rules.MAXIMUM_PASSWORD
-        matches = self._verify(password_hash, password if readable else "")
-        if account is None or not matches or not readable:
+        matches = self._verify(password_hash, password)
+        if account is None or not matches:
             raise WrongCredentials("The e-mail address or the password is wrong.")
         if self._hasher.check_needs_rehash(password_hash):
+            renewed = self._hasher.hash(password)
             with self._database.unit_of_work() as work:
-                store.change_hash(work, account.id, self._hasher.hash(password))
+                store.renew_hash(work, account.id, known=password_hash, renewed=renewed)
         return account
+
+    def change_password(self, user_id: str, current: str, new: str) -> Account:
+        """Change the password of an account and end all of its sessions; returns it as it is then.
+
+        Raises WrongPassword unless the current one is right, also where it was changed meanwhile, UnacceptablePassword,
+        and NotFound.
+        """
+        with self._database.unit_of_work() as work:
+            found = store.find_with_hash(work, UUID(user_id))
+        if found is None:
+            raise NotFound("account", user_id)
+        account, known = found
+        if not self._verify(known, rules.normalise_password(current)):
+            raise WrongPassword("This is not the current password.")
+        new = rules.normalise_password(new)
+        rules.require_acceptable(new, email=account.email)
+        changed_hash = self._hasher.hash(new)
+        with self._database.unit_of_work() as work:
+            changed = store.change_password(work, account, known=known, changed=changed_hash)
+        if changed is None:
+            raise WrongPassword("This is not the current password any more.")
+        log.info("account.password_changed", user_id=user_id)
+        return changed
+
+    def end_sessions(self, user_id: str) -> None:
+        """Log an account out everywhere; links to choose a new password end too. Raises NotFound."""
+        with self._database.unit_of_work() as work:
+            if store.end_sessions(work, UUID(user_id)) is None:
+                raise NotFound("account", user_id)
+        log.info("account.sessions_ended", user_id=user_id)
 
     def find(self, user_id: str) -> Account | None:
         """Return the account with this id; None for anything that is not one of ours."""
@@ -94,8 +124,10 @@ class Accounts:
             return store.find_by_email(work, email)
 
     def _verify(self, password_hash: str, password: str) -> bool:
+        """Whether it is the password. It takes as long for one that nobody can have. password: normalised."""
+        possible = rules.is_text(password) and len(password) <= rules.MAXIMUM_PASSWORD
         try:
-            return self._hasher.verify(password_hash, password)
+            return self._hasher.verify(password_hash, password if possible else "") and possible
         except (VerificationError, InvalidHashError):
             return False
 

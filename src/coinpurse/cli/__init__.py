@@ -27,6 +27,7 @@ MODULES = {
     "reconcile": "coinpurse.cli.reconcile",
     "serve": "coinpurse.cli.serve",
     "staff": "coinpurse.cli.staff",
+    "users": "coinpurse.cli.users",
     "verify": "coinpurse.cli.ledger",
     "wallet": "coinpurse.cli.wallet",
     "webhook": "coinpurse.cli.webhook",

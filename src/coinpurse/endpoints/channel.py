@@ -13,7 +13,7 @@ from coinpurse.db import Database, UnitOfWork
 from coinpurse.endpoints import rules, store
 from coinpurse.endpoints.sender import Answer, Sender
 from coinpurse.notifications import Delivery, Outcome
-from coinpurse.outbox import Message
+from coinpurse.outbox import TYPES, Message
 
 log = structlog.get_logger()
 
@@ -29,7 +29,7 @@ class WebhookChannel:
         """The active endpoints that chose the type; a test goes to the one that it is for."""
         if message.type == rules.TEST_TYPE:
             return [UUID(str(message.facts["endpoint_id"]))]
-        return store.wanting(work, message.type)
+        return [] if TYPES[message.type].private else store.wanting(work, message.type)
 
     def send(self, delivery: Delivery, message: Message) -> Outcome:
         """Post once and note what it says about the endpoint."""

@@ -19,7 +19,9 @@ from coinpurse.errors import NotFound
 log = structlog.get_logger()
 
 # What an endpoint can choose from; a test comes unasked.
-EVENT_TYPES = tuple(type_ for type_ in outbox.TYPES if type_ != rules.TEST_TYPE)
+EVENT_TYPES = tuple(
+    name for name, kind in outbox.TYPES.items() if name != rules.TEST_TYPE and not kind.private
+)
 TEST_NOTE = "This is a test. Nothing has happened."
 
 

@@ -92,11 +92,16 @@ RECIPIENT = """
        AND (p.id = %(payment_id)s OR (CAST(%(payment_id)s AS uuid) IS NULL AND p.user_id = %(user_id)s))
      ORDER BY p.created_at DESC LIMIT 1
 """
+ACCOUNT = "SELECT email, locale FROM coinpurse.users WHERE id = CAST(%(user_id)s AS uuid)"
 
 
 def find_recipient(work: UnitOfWork, message: Message) -> Recipient | None:
-    """Return the buyer of a message's payment, or its user's latest; None while no address is known."""
-    row = work.row(RECIPIENT, payment_id=message.payment_id, user_id=message.user_id)
+    """Return the buyer of a message's payment, or its user's latest; None while no address is known.
+
+    What is private goes to the account: the address of a payment is anybody's who paid.
+    """
+    sql = ACCOUNT if TYPES[message.type].private else RECIPIENT
+    row = work.row(sql, payment_id=message.payment_id, user_id=message.user_id)
     return row and Recipient(row.email, row.locale)
 
 

@@ -18,10 +18,14 @@ LONGEST_CAUSE = 500
 
 @dataclass(frozen=True, slots=True)
 class MessageType:
-    """Who hears of it, beside the endpoints that chose it: the buyer by mail, the operator by an alert."""
+    """Who hears of it, beside the endpoints that chose it: the buyer by mail, the operator by an alert.
+
+    private: between us and the user of an account; no endpoint hears of it, and mail goes to the account's own address.
+    """
 
     buyer: bool = False
     operator: bool = False
+    private: bool = False
 
 
 TYPES = {
@@ -33,6 +37,8 @@ TYPES = {
     "dispute.opened": MessageType(operator=True),
     "dispute.closed": MessageType(),
     "coins.expiring": MessageType(buyer=True),
+    # By somebody who need not be the user. About nobody where the address has no account.
+    "password.reset_asked": MessageType(buyer=True, private=True),
     # Trouble that is not about one payment; the facts' `event` names it.
     "operator.alert": MessageType(operator=True),
     # Goes to one endpoint, for a person who asks whether it works.

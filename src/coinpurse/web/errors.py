@@ -129,6 +129,8 @@ ANSWERS = {
     ),
     "password_unreadable": Answer(422, _("Choose a password of characters that can be typed.")),
     "wrong_credentials": Answer(401, _("The e-mail address or the password is wrong.")),
+    "wrong_password": Answer(401, _("This is not your current password.")),
+    "reset_link_dead": Answer(410, _("This link does not work any more. Ask for a new one.")),
     "too_many_requests": Answer(429, _("Too many tries. Please wait a moment and try again.")),
 }
 

@@ -29,6 +29,7 @@ LETTERS = {
     "payment.refunded": ("refund", _("Refund from %(store)s: %(amount)s")),
     "payment.failed": ("failed", _("Your payment to %(store)s did not go through")),
     "coins.expiring": ("expiring", _("Some of your coins expire on %(day)s")),
+    "password.reset_asked": ("reset", _("Choose a new password for %(store)s")),
 }
 NAMES = {name: type_ for type_, (name, _subject) in LETTERS.items()}
 
@@ -70,12 +71,15 @@ class Letters:
         self.app.jinja_options = {"trim_blocks": True, "lstrip_blocks": True}
         Babel(self.app, locale_selector=lambda: g.letter_locale, configure_jinja=False)
 
-    def write(self, message: Message, locale: str | None) -> Letter:
-        """Write the letter about a message. locale: the buyer's language tag; English where we do not speak it."""
+    def write(self, message: Message, locale: str | None, *, link: str = "") -> Letter:
+        """Write the letter about a message. locale: the buyer's language tag; English where we do not speak it.
+
+        link: what the letter gives its reader and nobody else.
+        """
         name, subject = LETTERS[message.type]
         with self.app.app_context():
             g.letter_locale = _known_locale(locale)
-            values = self._values(message)
+            values = {**self._values(message), "link": link}
             text, html = (
                 render_template(f"coinpurse/mail/{name}.{form}", **values)
                 for form in ("txt", "html")
@@ -89,7 +93,7 @@ class Letters:
             )
 
     def example(self, name: str, locale: str | None) -> Letter:
-        """Write a letter about nothing real, to look at. name: receipt, refund, failed or expiring."""
+        """Write a letter about nothing real, to look at. name: one of NAMES."""
         if name not in NAMES:
             raise NotFound("mail", name)
         message = Message(
@@ -102,7 +106,8 @@ class Letters:
             request_id=None,
             created_at=datetime.now(UTC),
         )
-        return self.write(message, locale)
+        link = f"{self._settings.base_url}/reset/example"
+        return self.write(message, locale, link=link)
 
     def _values(self, message: Message) -> dict[str, Any]:
         """What the templates may name."""

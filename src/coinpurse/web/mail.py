@@ -6,12 +6,14 @@ import smtplib
 import ssl
 from collections.abc import Sequence
 from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from email.utils import parseaddr, quote
 from types import TracebackType
 from uuid import UUID
 
 import flask_mail
 
+from coinpurse.accounts import LINK_SECONDS, RESET_ASKED, Resets
 from coinpurse.db import Database, UnitOfWork
 from coinpurse.notifications import Delivery, Outcome, find_recipient
 from coinpurse.outbox import Message
@@ -62,6 +64,7 @@ class MailChannel:
         assert settings.mail_server is not None
         assert settings.mail_default_sender is not None
         self._database = database
+        self._settings = settings
         self._letters = Letters(settings)
         name, address = parseaddr(settings.mail_default_sender)
         self._sender = f'"{quote(name or settings.store_name)}" <{address}>'
@@ -92,7 +95,9 @@ class MailChannel:
             recipient = find_recipient(work, message)
         if recipient is None:
             return Outcome(False, error="the buyer's address is not known yet")
-        letter = self._letters.write(message, recipient.locale)
+        if _is_too_late(message):
+            return Outcome(False, error="it was asked for too long ago", final=True)
+        letter = self._letters.write(message, recipient.locale, link=self._link(message))
         app = self._letters.app
         with app.app_context():
             mail = flask_mail.Message(
@@ -121,6 +126,13 @@ class MailChannel:
                 return Outcome(False, error=_told(error))
         return Outcome(True, 250)
 
+    def _link(self, message: Message) -> str:
+        """Return what only this mail may carry, made for it: nobody finds it in the message. "" for most."""
+        if message.type != RESET_ASKED:
+            return ""
+        assert message.user_id is not None
+        return Resets.from_settings(self._database, self._settings).link_for(message.user_id)
+
 
 def _told(error: smtplib.SMTPException | OSError) -> str:
     """Say why there was no talk with the server, in no word of the server's, which may name the buyer."""
@@ -131,3 +143,9 @@ def _told(error: smtplib.SMTPException | OSError) -> str:
         # The library's own words: what the server does not offer.
         reason = error.args[0] if error.args else None
     return f"{type(error).__name__}: {reason}" if reason else type(error).__name__
+
+
+def _is_too_late(message: Message) -> bool:
+    """Whether it is about a link that nobody waits for any more."""
+    age = datetime.now(UTC) - message.created_at
+    return message.type == RESET_ASKED and age > timedelta(seconds=LINK_SECONDS)

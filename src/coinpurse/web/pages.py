@@ -201,6 +201,7 @@ def _links() -> dict[str, str | None]:
         "log_in": "coinpurse_accounts.log_in",
         "register": "coinpurse_accounts.register",
         "log_out": "coinpurse_accounts.log_out",
+        "account": "coinpurse_passwords.account",
     }
     known = current_app.view_functions
     return {

@@ -27,6 +27,8 @@ ACTIONS: dict[str, object] = {
     "adjustment.withdrawn": _("Withdrew an adjustment"),
     "staff.granted": _("Gave a role"),
     "staff.revoked": _("Took somebody off the staff"),
+    "user.reset_link": _("Made a link to choose a new password"),
+    "user.end_sessions": _("Logged a user out everywhere"),
     "api_key.create": _("Made an API key"),
     "api_key.revoke": _("Revoked an API key"),
     "event.replay": _("Replayed events"),
@@ -49,6 +51,7 @@ KINDS: dict[str, object] = {
     "adjustment": _("Adjustment"),
     "import": _("Import"),
     "staff": _("Staff"),
+    "user": _("Account"),
     "api_key": _("API key"),
     "event": _("Event"),
     "catalog": _("Catalog"),
@@ -74,6 +77,7 @@ PLACES = {
     "delivery": Place("deliveries", "delivery_id", "webhooks"),
     "webhook_endpoint": Place("webhooks", "endpoint_id", "webhooks"),
     "staff": Place("staff", "user", "staff"),
+    "user": Place("wallets", "user"),
     "api_key": Place("api_keys", "prefix", "api_keys"),
 }
 
