@@ -375,6 +375,14 @@ def test_a_moment_needs_a_time_zone(purse: Coinpurse, when: Any) -> None:
         purse.explain("ada", at=when)
 
 
+def nested(levels: int) -> object:
+    """A list in a list in a list."""
+    found: list[object] = []
+    for _ in range(levels - 1):
+        found = [found]
+    return found
+
+
 @pytest.mark.parametrize(
     "metadata",
     [
@@ -390,6 +398,8 @@ def test_a_moment_needs_a_time_zone(purse: Coinpurse, when: Any) -> None:
         ["a list"],
         "text",
         {"n": 10**5000},
+        {"n": nested(100)},
+        {"n": (nested(100),), "more": {}},
     ],
 )
 def test_metadata_that_json_cannot_carry_is_refused(
@@ -411,7 +421,14 @@ def test_metadata_that_contains_itself_is_refused(purse: Coinpurse, good: dict[s
 
 
 def test_metadata_comes_back_as_it_was_given(purse: Coinpurse, good: dict[str, Any]) -> None:
-    metadata = {"title": "第一章 😀", "path": r"C:\u0000", "quote": '"', "n": [1, None, 0.5]}
+    metadata = {
+        "title": "第一章 😀",
+        "path": r"C:\u0000",
+        "quote": '"',
+        "n": [1, None, 0.5],
+        "deep": nested(99),
+        "wide": [[]] * 200,
+    }
 
     assert purse.spend("ada", 5, key="k", metadata=metadata).metadata == metadata
     assert purse.transactions("ada", limit=1)[0].metadata == metadata

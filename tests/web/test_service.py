@@ -721,6 +721,58 @@ def test_a_field_that_is_there_twice_is_refused(
     assert purse.wallet(ada).balance == 100
 
 
+def nested(levels: int) -> str:
+    """A spend whose metadata is nested this deep."""
+    inside = levels - 1
+    return '{"coins": 1, "metadata": {"a": ' + "[" * inside + "]" * inside + "}}"
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "code"),
+    [
+        *[(nested(levels), 422, "invalid_request") for levels in (101, 500, 900)],
+        (nested(10_000), 400, "invalid_json"),
+        ("[" * 10_000, 400, "invalid_json"),
+        ('{"coins":' * 10_000, 400, "invalid_json"),
+        ('{"coins": 1, "metadata": {"a": 1e400}}', 422, "invalid_request"),
+        ('{"coins": 1, "metadata": {"a": "\\ud800"}}', 422, "invalid_request"),
+        ('{"coins": 1, "metadata": {"\\u0000": 1}}', 422, "invalid_request"),
+        ('{"coins": 1e400}', 422, "invalid_request"),
+        ('{"coins": -0}', 422, "invalid_request"),
+        ('{"coins": -Infinity}', 400, "invalid_json"),
+        ('{"coins": ' + "9" * 5000 + "}", 400, "invalid_json"),
+    ],
+    ids=lambda value: str(value)[:40],
+)
+def test_json_that_somebody_made_to_break_us_is_refused_and_changes_nothing(
+    backend: FlaskClient, purse: Coinpurse, ada: str, body: str, status: int, code: str
+) -> None:
+    answer = backend.post(
+        f"{V1}/wallets/{ada}/spend",
+        data=body,
+        content_type="application/json",
+        headers={"Idempotency-Key": "k"},
+    )
+
+    assert refusal(answer) == (status, code)
+    assert purse.wallet(ada).balance == 100
+
+
+def test_metadata_as_deep_as_it_may_be_can_be_read_ever_after(
+    backend: FlaskClient, ada: str
+) -> None:
+    answer = backend.post(
+        f"{V1}/wallets/{ada}/spend",
+        data=nested(100),
+        content_type="application/json",
+        headers={"Idempotency-Key": "k"},
+    )
+
+    listed = backend.get(f"{V1}/wallets/{ada}/transactions?limit=1")
+    assert (answer.status_code, listed.status_code) == (200, 200)
+    assert listed.json["transactions"][0]["metadata"] == answer.json["metadata"]
+
+
 def in_pieces(backend: FlaskClient, path: str, body: bytes, *, terminated: bool) -> TestResponse:
     """Send a body without a length. terminated: whether the server marks its end, as good ones do."""
     builder = EnvironBuilder(

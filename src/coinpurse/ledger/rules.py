@@ -19,6 +19,8 @@ MAXIMUM_COINS = 2**53 - 1
 MAXIMUM_KEY = 255
 MAXIMUM_DESCRIPTION = 1000
 MAXIMUM_METADATA = 8192
+# Far below what Python reads and writes: what was kept must be readable from wherever it is asked for.
+MAXIMUM_METADATA_LEVELS = 100
 MAXIMUM_TTL_SECONDS = 366 * 24 * 3600
 # Python reads no year after 9999 or before 1, in whatever time zone the database shows it.
 FIRST_MOMENT = datetime(2, 1, 1, tzinfo=UTC)
@@ -233,7 +235,7 @@ def require_moment(moment: object, *, field: str) -> datetime:
 
 
 def metadata_json(metadata: Mapping[str, Any] | None) -> str | None:
-    """Return metadata as JSON: an object of at most 8 KiB. Raises InvalidRequest."""
+    """Return metadata as JSON: an object of at most 8 KiB, nested 100 levels at most. Raises InvalidRequest."""
     if metadata is None:
         return None
     try:
@@ -243,9 +245,29 @@ def metadata_json(metadata: Mapping[str, Any] | None) -> str | None:
         raise InvalidRequest("metadata", "must be an object that JSON can carry") from None
     if not text.startswith("{") or size_bytes > MAXIMUM_METADATA:
         raise InvalidRequest("metadata", f"must be an object of at most {MAXIMUM_METADATA} bytes")
+    if _levels(metadata, text) > MAXIMUM_METADATA_LEVELS:
+        raise InvalidRequest(
+            "metadata", f"must be nested {MAXIMUM_METADATA_LEVELS} levels deep at most"
+        )
     if NULL_CHARACTER.search(text):
         raise InvalidRequest("metadata", "must be without null characters")
     return text
+
+
+def _levels(metadata: Mapping[str, Any], text: str) -> int:
+    """Return how deep metadata is nested, or more; as many brackets as there are in its JSON at most."""
+    brackets = text.count("{") + text.count("[")
+    if brackets <= MAXIMUM_METADATA_LEVELS:
+        return brackets
+    levels = 0
+    found: list[Any] = [metadata]
+    while found:
+        levels += 1
+        inner = (each.values() if isinstance(each, Mapping) else each for each in found)
+        found = [
+            each for values in inner for each in values if isinstance(each, Mapping | list | tuple)
+        ]
+    return levels
 
 
 def digest(*content: object) -> bytes:

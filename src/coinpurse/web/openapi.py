@@ -27,7 +27,9 @@ _ = marked
 BUYERS_LANGUAGE = _(
     "The buyer's language tag: of the mails that they get, and of the amounts in them."
 )
-KEPT_METADATA = _("Kept with the transaction; at most 8 KiB as JSON.")
+KEPT_METADATA = _(
+    "Kept with the transaction; at most 8 KiB as JSON, nested 100 levels deep at most."
+)
 
 
 def or_null(schema: Schema) -> Schema:

@@ -17,6 +17,7 @@ from coinpurse.ledger.rules import (
     MAXIMUM_COINS,
     MAXIMUM_DESCRIPTION,
     MAXIMUM_METADATA,
+    MAXIMUM_METADATA_LEVELS,
     MAXIMUM_TTL_SECONDS,
     metadata_json,
 )
@@ -159,7 +160,12 @@ def _metadata(name: str, value: Any) -> dict[str, Any]:
         metadata_json(value)
     except InvalidRequest:
         raise InvalidRequest(
-            name, _("must be an object of at most %(most)s bytes as JSON", most=MAXIMUM_METADATA)
+            name,
+            _(
+                "must be an object of at most %(most)s bytes as JSON, nested %(levels)s levels deep at most",
+                most=MAXIMUM_METADATA,
+                levels=MAXIMUM_METADATA_LEVELS,
+            ),
         ) from None
     return value
 
