@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
-from weakref import WeakSet
 
 import psycopg
 from psycopg_pool import ConnectionPool
 
 from coinpurse.db import embedded, pooler
+from coinpurse.db.forking import begin_anew_in_children
 from coinpurse.db.pool import Front, PooledConnection, SingleStatement
 from coinpurse.db.unit_of_work import UnitOfWork
 from coinpurse.errors import ConfigurationError
@@ -41,7 +40,6 @@ DEFAULTS = {
     "tcp_user_timeout": "25000",
 }
 
-_of_this_process: WeakSet[Database] = WeakSet()
 # Never closed here: the server would be told that the parent has done with them.
 _of_the_parent: list[Front] = []
 
@@ -63,7 +61,7 @@ class Database:
         # How long a statement may take; None for as long as it does. Set it before the first use.
         self.statement_seconds: int | None = None
         self._make_pool()
-        _of_this_process.add(self)
+        begin_anew_in_children(self)
 
     def _make_pool(self) -> None:
         self._opening = threading.Lock()
@@ -255,11 +253,3 @@ def conninfo_of(settings: Settings) -> str:
             " and percent-encode special characters of the password."
         ) from None
     return conninfo
-
-
-def _part_from_the_parent() -> None:
-    for database in tuple(_of_this_process):
-        database.begin_anew()
-
-
-os.register_at_fork(after_in_child=_part_from_the_parent)

@@ -12,6 +12,7 @@ import structlog
 from psycopg.pq import TransactionStatus
 from sqlalchemy import Connection
 
+from coinpurse.db.forking import begin_anew_in_children
 from coinpurse.db.tallying import HostTallies
 from coinpurse.db.unit_of_work import Promise, UnitOfWork, count
 
@@ -84,10 +85,15 @@ class CommitWatcher:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self.begin_anew()
+        begin_anew_in_children(self)
+
+    def begin_anew(self) -> None:
+        """Leave the open transactions to the process that this one was forked from: it tells of them."""
         self._lock = threading.Lock()
         self._watched: dict[str, _Watched] = {}
         self._thread: threading.Thread | None = None
-        self._tallies = HostTallies(database)
+        self._tallies = HostTallies(self._database)
 
     def watch(self, work: UnitOfWork) -> None:
         """Take over the promises of a joined work, and what it counts."""

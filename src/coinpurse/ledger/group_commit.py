@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 
 import psycopg
 
-from coinpurse.db import Database
+from coinpurse.db import Database, begin_anew_in_children
 from coinpurse.errors import LedgerInvariantBroken
 from coinpurse.ledger.rules import Spend, Transaction
 from coinpurse.ledger.service import SpendResult, spend_many, spend_unlocked
@@ -64,8 +64,14 @@ class GroupCommit:
 
     def __init__(self, database: Database, *, leaders: int = 1) -> None:
         self._database = database
+        self._leaders = leaders
+        self.begin_anew()
+        begin_anew_in_children(self)
+
+    def begin_anew(self) -> None:
+        """Leave the batches that are under way to the process that this one was forked from."""
         self._lock = threading.Lock()
-        self._common = _Lane(leaders)
+        self._common = _Lane(self._leaders)
         self._of_wallets: dict[str, _Lane] = {}
 
     def spend(self, item: Spend) -> Transaction:
