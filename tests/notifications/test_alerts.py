@@ -14,7 +14,7 @@ from pydantic import SecretStr
 from coinpurse import Settings
 from coinpurse.errors import LedgerInvariantBroken
 from coinpurse.outbox import TYPES, announce
-from tests.notifications.conftest import Listener
+from tests.notifications.conftest import Listener, PostOffice
 from tests.notifications.test_delivery import make_due
 from tests.refunds.conftest import Shop
 
@@ -120,6 +120,22 @@ def test_every_type_for_operators_reaches_them_in_words(shop: Shop, listener: Li
 
     assert len(listener.heard) == 2 * len(for_operators)
     assert all("Reason: why" in body["message"] for _, body in listener.heard)
+
+
+def test_an_alert_by_mail_keeps_its_lines_and_no_word_of_it_is_markup(
+    open_shop: Callable[[Settings], Shop], settings: Settings, post_office: PostOffice
+) -> None:
+    url = f"mailto://127.0.0.1:{post_office.port}?from=a@example.com&to=b@example.com&mode=insecure"
+    shop = open_shop(settings.model_copy(update={"alert_urls": SecretStr(url)}))
+    with shop.purse.database.unit_of_work() as work:
+        facts = {"event": "event.dead", "event_id": "evt_1", "error": "<img src=//x>"}
+        announce(work, "operator.alert", cause="x", facts=facts)
+
+    shop.purse.notifications.deliver_due()
+
+    parts = {each.get_content_type(): each for each in post_office.only().walk()}
+    assert "Error: <img src=//x>" in parts["text/plain"].get_content().splitlines()
+    assert "text/html" not in parts or "<img" not in parts["text/html"].get_content()
 
 
 def test_broken_books_alert_once_a_day_whoever_meets_them(

@@ -109,6 +109,16 @@ def test_the_story_names_what_was_sent_by_its_channel(app: Flask, channel: str, 
         assert (str(entry.title), entry.detail) == (title, "payment.completed")
 
 
+def test_the_story_says_in_words_why_a_bank_asks(app: Flask) -> None:
+    told = {"status": "needs_response", "amount_minor": 500, "currency": "usd"}
+
+    with app.test_request_context():
+        for reason, words in (("product_not_received", "Nothing was delivered"), ("new", "new")):
+            facts = {**told, "reason": reason}
+            (entry,) = shown([TimelineEntry(at=datetime.now(UTC), kind="dispute", facts=facts)])
+            assert entry.detail == f"$5.00 · Needs your answer · {words}"
+
+
 def test_a_refund_shows_its_effect_before_it_is_made_once(
     app: Flask, ada: Browser, sandbox: Sandbox
 ) -> None:

@@ -13,7 +13,8 @@ import pytest
 import coinpurse
 from coinpurse import Settings
 from coinpurse.outbox import TYPES, Message
-from coinpurse.web.alerts import DISPUTE_REASONS, NAMES, TITLES, VALUES, Alerts
+from coinpurse.web.admin.words import DISPUTE_REASONS
+from coinpurse.web.alerts import NAMES, TITLES, VALUES, Alerts
 
 # One of each; an id of letters and digits alone would be taken for a word.
 FACTS: dict[str, Any] = {

@@ -54,7 +54,8 @@ class AlertChannel:
         if not target.add(url):
             return Outcome(False, error="apprise does not know an address of this form", final=True)
         title, body = self._write(message)
-        if target.notify(title=title, body=body):
+        # Said to be plain text, so that apprise escapes it where a service takes HTML.
+        if target.notify(title=title, body=body, body_format="text"):
             return Outcome(True)
         return Outcome(False, error=f"{target[0].service_name} did not take it")
 

@@ -15,7 +15,7 @@ from coinpurse.money import EXPONENTS
 from coinpurse.outbox import Message
 from coinpurse.settings import Settings
 from coinpurse.web import formatting, language
-from coinpurse.web.admin.words import DISPUTE_STATUSES
+from coinpurse.web.admin.words import DISPUTE_REASONS, DISPUTE_STATUSES
 from coinpurse.web.language import gettext
 from coinpurse.web.language import lazy_gettext as _
 
@@ -50,24 +50,6 @@ NAMES = {
     "why": _("Why it was given up"),
     "failures": _("Failures"),
     "failing_since": _("Failing since"),
-}
-# Source: the values of a dispute's `reason` in Stripe's API reference.
-DISPUTE_REASONS = {
-    "bank_cannot_process": _("The bank cannot process it"),
-    "check_returned": _("The cheque was returned"),
-    "credit_not_processed": _("A refund that was due has not come"),
-    "customer_initiated": _("The buyer asked their bank"),
-    "debit_not_authorized": _("The debit was not authorised"),
-    "duplicate": _("Paid twice"),
-    "fraudulent": _("Fraud"),
-    "general": _("Not said"),
-    "incorrect_account_details": _("The account's details were wrong"),
-    "insufficient_funds": _("The account had too little money"),
-    "noncompliant": _("Against the card network's rules"),
-    "product_not_received": _("Nothing was delivered"),
-    "product_unacceptable": _("Not what was promised"),
-    "subscription_canceled": _("The subscription had been cancelled"),
-    "unrecognized": _("The buyer does not recognise it"),
 }
 GIVEN_UP = {
     "gone": _("The receiver says that it is gone"),

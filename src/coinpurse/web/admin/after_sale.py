@@ -10,8 +10,11 @@ from coinpurse.web.admin import frame
 from coinpurse.web.admin.lists import ListPage
 from coinpurse.web.admin.views import link_to
 from coinpurse.web.admin.words import (
+    DISPUTE_REASONS,
     DISPUTE_STATUSES,
+    FINDING_KINDS,
     FINDING_OUTCOMES,
+    REFUND_REASONS,
     REFUND_STATUSES,
     REQUEST_STATES,
     Words,
@@ -19,6 +22,7 @@ from coinpurse.web.admin.words import (
 from coinpurse.web.language import lazy_gettext as _
 
 States = Mapping[str, Mapping[str, Words]]
+Texts = Mapping[str, Mapping[str, object]]
 
 
 class OfPayments(ListPage):
@@ -38,6 +42,7 @@ class Refunds(OfPayments):
     title = _("Refunds")
     listing_name = "refunds"
     states: ClassVar[States] = {"status": REFUND_STATUSES}
+    texts: ClassVar[Texts] = {"reason": REFUND_REASONS}
     hidden = frozenset({"currency", "payment_id"})
     nothing = _("No refund yet")
     hint = _(
@@ -53,6 +58,7 @@ class RefundRequests(OfPayments):
     title = _("Refund requests")
     listing_name = "refund_requests"
     states: ClassVar[States] = {"state": REQUEST_STATES}
+    texts: ClassVar[Texts] = {"reason": REFUND_REASONS}
     hidden = frozenset({"id", "currency", "payment_id", "refund_id"})
     nothing = _("No refund was asked for yet")
     hint = _(
@@ -68,6 +74,7 @@ class Disputes(OfPayments):
     title = _("Disputes")
     listing_name = "disputes"
     states: ClassVar[States] = {"status": DISPUTE_STATUSES}
+    texts: ClassVar[Texts] = {"reason": DISPUTE_REASONS}
     hidden = frozenset({"currency", "payment_id", "withdrawn_minor", "reinstated_minor"})
     nothing = _("No dispute")
     hint = _("When a bank questions a payment, it is listed here. Answer it in Stripe's Dashboard.")
@@ -100,5 +107,6 @@ class Findings(ListPage):
     group = frame.STRIPE
     listing_name = "findings"
     states: ClassVar[States] = {"outcome": FINDING_OUTCOMES}
+    texts: ClassVar[Texts] = {"kind": FINDING_KINDS}
     nothing = _("No difference")
     hint = _("Stripe and the books agreed, or were not compared yet.")

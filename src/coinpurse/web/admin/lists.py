@@ -27,9 +27,7 @@ from coinpurse.web.admin.staff import learn_names, name_of
 from coinpurse.web.admin.views import Page, address_values, expose, link_to
 from coinpurse.web.admin.words import (
     BLOCKED,
-    FINDING_KINDS,
     IN_REVIEW,
-    REFUND_REASONS,
     Words,
     words_of,
 )
@@ -45,10 +43,6 @@ BLANK_ZEROS = frozenset(
 )
 # Columns whose values have words wherever they stand.
 FLAGS: Mapping[str, Words] = {"in_review": IN_REVIEW, "blocked": BLOCKED}
-TEXTS: Mapping[str, Mapping[str, object]] = {
-    "reason": REFUND_REASONS,
-    "kind": FINDING_KINDS,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +80,7 @@ class ListPage(Page):
     """A list with its search, filters, pages and CSV.
 
     listing_name: what the back office calls the list. states: for columns and filters of states, the words of each.
+    texts: for other columns, words for values that are known.
     hidden: columns that stand in the CSV alone. quiet: filters that links set and no field shows. link_column: whose
     cell leads to the row's own page, the first by default. nothing, hint: what an empty list says.
     """
@@ -93,6 +88,7 @@ class ListPage(Page):
     listing_name: ClassVar[str]
     link_column: ClassVar[str] = ""
     states: ClassVar[Mapping[str, Mapping[str, Words]]] = {}
+    texts: ClassVar[Mapping[str, Mapping[str, object]]] = {}
     hidden: ClassVar[frozenset[str]] = frozenset()
     quiet: ClassVar[frozenset[str]] = frozenset()
     nothing: ClassVar[object]
@@ -201,7 +197,9 @@ class ListPage(Page):
             return Cell(label, "time", time=value)
         if column.kind == "stripe":
             return Cell(label, "stripe", stripe=str(value))
-        return Cell(label, column.kind, _text(column, row), _link(column, value))
+        known = self.texts.get(column.name, {}).get(str(value))
+        text = _text(column, row) if known is None else str(known)
+        return Cell(label, column.kind, text, _link(column, value))
 
     def _fields(
         self, values: Mapping[str, str], problem: InvalidRequest | None
@@ -249,8 +247,6 @@ def _link(column: Column, value: object) -> str | None:
 
 def _text(column: Column, row: Row) -> str:
     value = row[column.name]
-    if column.name in TEXTS:
-        return str(TEXTS[column.name].get(str(value), value))
     if column.kind == "money":
         return frame.amount(value, row[column.currency])
     if column.kind == "coins" and isinstance(value, int):

@@ -21,6 +21,7 @@ from coinpurse.web.admin.reviewing import Cancelling, Reviewing, can_be_closed
 from coinpurse.web.admin.timeline import shown
 from coinpurse.web.admin.views import expose, link_to
 from coinpurse.web.admin.words import (
+    DISPUTE_REASONS,
     DISPUTE_STATUSES,
     FRAUD_WARNING,
     IN_REVIEW,
@@ -89,6 +90,7 @@ class Payments(Refunding, Reviewing, Cancelling, ListPage):
             closable=can_be_closed(payment),
             refund_words=lambda status: words_of(REFUND_STATUSES, status),
             request_words=lambda state: words_of(REQUEST_STATES, state),
+            dispute_reasons=DISPUTE_REASONS,
             dispute_words=lambda status: words_of(DISPUTE_STATUSES, status),
         )
 

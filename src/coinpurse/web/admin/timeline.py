@@ -13,6 +13,7 @@ from coinpurse.web.admin.staff import learn_names, name_of
 from coinpurse.web.admin.views import link_to
 from coinpurse.web.admin.words import (
     DECISIONS,
+    DISPUTE_REASONS,
     DISPUTE_STATUSES,
     EVENT_STATES,
     REFUND_REASONS,
@@ -91,6 +92,11 @@ CHANGES: dict[str, object] = {
     "debt": _("owed %(coins)s"),
     "forgiven": _("forgiven %(coins)s"),
 }
+REASONS: dict[str, dict[str, str]] = {
+    "refund": REFUND_REASONS,
+    "refund_requested": REFUND_REASONS,
+    "dispute": DISPUTE_REASONS,
+}
 # What else an entry of each kind says, in this order.
 TOLD: dict[str, tuple[str, ...]] = {
     "declined": ("code", "message"),
@@ -99,7 +105,6 @@ TOLD: dict[str, tuple[str, ...]] = {
     "review_settled": ("note",),
     "refund_requested": ("refusal",),
     "refund": ("failure_reason",),
-    "dispute": ("reason",),
     "fraud_warning": ("type",),
     "message": ("type",),
     "delivery": ("type", "last_error"),
@@ -192,10 +197,9 @@ def _decision(entry: TimelineEntry) -> str:
 
 
 def _reason(entry: TimelineEntry) -> str:
-    if entry.kind not in ("refund", "refund_requested"):
-        return ""
+    table = REASONS.get(entry.kind)
     reason = str(entry.facts.get("reason") or "")
-    return str(REFUND_REASONS.get(reason, reason))
+    return "" if table is None else str(table.get(reason, reason))
 
 
 def _told(entry: TimelineEntry) -> list[str]:

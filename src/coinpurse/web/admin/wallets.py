@@ -48,6 +48,12 @@ MOVES: dict[str, object] = {
     "dispute": _("disputed"),
     "restoration": _("restored"),
 }
+# Where coins came from, but for payments. A host has sources of its own, which go by their names.
+SOURCES: dict[str, object] = {
+    "promotion": _("Gift"),
+    "adjustment": _("Correction"),
+    "import": _("Import"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +122,7 @@ class Wallets(ListPage):
             problem=problem,
             explanation=purse.explain(user_id, at) if at is not None else None,
             moves=moves_in_words,
+            sources=SOURCES,
         )
 
     @expose("/unblock")

@@ -91,6 +91,24 @@ REFUND_REASONS = {
     "duplicate": _("Paid twice"),
     "fraudulent": _("Fraud"),
 }
+# Source: the values of a dispute's `reason` in Stripe's API reference.
+DISPUTE_REASONS = {
+    "bank_cannot_process": _("The bank cannot process it"),
+    "check_returned": _("The cheque was returned"),
+    "credit_not_processed": _("A refund that was due has not come"),
+    "customer_initiated": _("The buyer asked their bank"),
+    "debit_not_authorized": _("The debit was not authorised"),
+    "duplicate": _("Paid twice"),
+    "fraudulent": _("Fraud"),
+    "general": _("Not said"),
+    "incorrect_account_details": _("The account's details were wrong"),
+    "insufficient_funds": _("The account had too little money"),
+    "noncompliant": _("Against the card network's rules"),
+    "product_not_received": _("Nothing was delivered"),
+    "product_unacceptable": _("Not what was promised"),
+    "subscription_canceled": _("The subscription had been cancelled"),
+    "unrecognized": _("The buyer does not recognise it"),
+}
 DECISIONS = {
     "credit": (
         _("Credit the coins"),
