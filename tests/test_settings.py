@@ -67,6 +67,7 @@ WRITTEN: dict[str, tuple[str, object]] = {
     "webhooks_allow_private": ("true", True),
     "approval_above": ("500", 500),
     "expiry_notice_days": ("3", 3),
+    "messages_kept_days": ("30", 30),
     "time_zone": ("Asia/Shanghai", "Asia/Shanghai"),
 }
 

@@ -144,6 +144,12 @@ def announce_expiring(context: procrastinate.JobContext, timestamp: int) -> None
     )
 
 
+def clear_messages(context: procrastinate.JobContext, timestamp: int) -> None:  # noqa: ARG001
+    """Delete what old messages told, and to whom."""
+    purse = _purse(context)
+    notifications.clear_old(purse.database, kept_days=purse.settings.messages_kept_days)
+
+
 def count_totals(context: procrastinate.JobContext, timestamp: int) -> None:  # noqa: ARG001
     """Count what has happened since the last time, so that the overview is at once there."""
     _purse(context).back_office.count_figures()
@@ -190,6 +196,7 @@ TASKS: dict[str, tuple[Callable[..., None], str | None]] = {
     "sweep_due": (sweep_due, EVERY_MINUTE),
     "send_refunds": (send_refunds, EVERY_MINUTE),
     "announce_expiring": (announce_expiring, EVERY_MORNING),
+    "clear_messages": (clear_messages, EVERY_NIGHT),
     "count_totals": (count_totals, EVERY_MINUTE),
     "reconcile_recent": (reconcile_recent, EVERY_HOUR),
     "reconcile_all": (reconcile_all, EVERY_NIGHT),

@@ -89,6 +89,7 @@ class Settings(BaseSettings):
     webhooks_allow_private: whether outgoing webhooks may go to addresses inside private networks.
     approval_above: coins that one person may adjust by hand within 24 hours before a second person must agree.
     expiry_notice_days: how long before coins expire their owner hears of it; 0 for never.
+    messages_kept_days: how long mails, alerts and outgoing webhooks can be looked at and replayed; 0 for ever.
     time_zone: whose midnight divides the days of the back office.
     """
 
@@ -138,6 +139,7 @@ class Settings(BaseSettings):
     webhooks_allow_private: bool = False
     approval_above: int = Field(default=10_000, ge=0)
     expiry_notice_days: int = Field(default=7, ge=0, le=365)
+    messages_kept_days: int = Field(default=90, ge=0, le=36_500)
     time_zone: str = "UTC"
 
     def __init__(self, **values: Any) -> None:

@@ -2,6 +2,7 @@
 
 from coinpurse.notifications.alerts import AlertChannel
 from coinpurse.notifications.expiry import announce_expiring
+from coinpurse.notifications.retention import clear_old
 from coinpurse.notifications.rules import (
     BACK_OFF,
     SENDERS,
@@ -28,5 +29,6 @@ __all__ = [
     "Outcome",
     "Recipient",
     "announce_expiring",
+    "clear_old",
     "find_recipient",
 ]

@@ -159,7 +159,9 @@ class Notifications:
             delivery = store.find_delivery(work, id_)
             if delivery is None:
                 return None
-            message = store.messages(work, [delivery.message_id])[delivery.message_id]
+            message = store.messages(work, [delivery.message_id]).get(delivery.message_id)
+            if message is None:
+                return None
             return message, delivery, store.attempts(work, id_)
 
     def _note(self, claim: Claim, outcome: Outcome, *, duration_ms: int) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import fields
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -39,7 +39,25 @@ CLAIM = f"""
       FROM due WHERE id = due_id
     RETURNING {DELIVERY}
 """
-MESSAGES = f"SELECT {MESSAGE} FROM coinpurse.messages WHERE id = ANY (%(ids)s)"
+# What is locked is being replayed. By the index of messages that are still whole.
+OLD = """
+    SELECT id, created_at FROM coinpurse.messages
+     WHERE cleared_at IS NULL AND fanned_out_at IS NOT NULL AND created_at < now() - %(older_than)s
+       AND (created_at, id) > (%(after_at)s, %(after_id)s)
+     ORDER BY created_at, id LIMIT %(limit)s FOR NO KEY UPDATE SKIP LOCKED
+"""
+# A later statement than the one that found them: it waits for a replay that is under way, and sees how it ended.
+LOCK_DELIVERIES = """
+    SELECT message_id, state FROM coinpurse.deliveries WHERE message_id = ANY (%(ids)s) ORDER BY id FOR UPDATE
+"""
+DELETE_DELIVERIES = "DELETE FROM coinpurse.deliveries WHERE message_id = ANY (%(ids)s)"
+CLEAR = """
+    UPDATE coinpurse.messages SET facts = '{}', user_id = NULL, request_id = NULL, cleared_at = now()
+     WHERE id = ANY (%(ids)s)
+"""
+MESSAGES = (
+    f"SELECT {MESSAGE} FROM coinpurse.messages WHERE id = ANY (%(ids)s) AND cleared_at IS NULL"
+)
 NOTE_ATTEMPT = """
     INSERT INTO coinpurse.delivery_attempts (delivery_id, status, error, duration_ms, answer)
     VALUES (%(id)s, %(status)s, %(error)s, %(duration_ms)s, %(answer)s)
@@ -68,10 +86,12 @@ WAKE_DEAD = """
      WHERE state = 'dead' AND (CAST(%(channel)s AS text) IS NULL OR channel = %(channel)s)
     RETURNING id
 """
-FAN_OUT_AGAIN = "UPDATE coinpurse.messages SET fanned_out_at = NULL WHERE id = %(id)s RETURNING id"
+FAN_OUT_AGAIN = """
+    UPDATE coinpurse.messages SET fanned_out_at = NULL WHERE id = %(id)s AND cleared_at IS NULL RETURNING id
+"""
 LATEST = f"""
     SELECT {MESSAGE} FROM coinpurse.messages AS m
-     WHERE (CAST(%(type)s AS text) IS NULL OR type = %(type)s)
+     WHERE cleared_at IS NULL AND (CAST(%(type)s AS text) IS NULL OR type = %(type)s)
        AND (CAST(%(state)s AS text) IS NULL OR EXISTS (
             SELECT FROM coinpurse.deliveries AS d WHERE d.message_id = m.id AND d.state = %(state)s))
      ORDER BY id DESC LIMIT %(limit)s
@@ -93,6 +113,9 @@ RECIPIENT = """
      ORDER BY p.created_at DESC LIMIT 1
 """
 ACCOUNT = "SELECT email, locale FROM coinpurse.users WHERE id = CAST(%(user_id)s AS uuid)"
+# A message's place in time: when it was made, and its id.
+Cursor = tuple[datetime, UUID]
+BEGINNING: Cursor = (datetime(1970, 1, 1, tzinfo=UTC), UUID(int=0))
 
 
 def find_recipient(work: UnitOfWork, message: Message) -> Recipient | None:
@@ -182,6 +205,21 @@ def latest(work: UnitOfWork, *, type_: str | None, state: str | None, limit: int
 def deliveries(work: UnitOfWork, message_ids: Sequence[UUID]) -> list[Delivery]:
     """Return the deliveries of messages, oldest first."""
     return [_delivery(row) for row in work.rows(DELIVERIES, ids=message_ids)]
+
+
+def clear_old(
+    work: UnitOfWork, *, older_than: timedelta, after: Cursor, limit: int
+) -> tuple[int, Cursor | None]:
+    """Clear a page of old messages of which nothing waits; returns how many, and where to go on, None at the end."""
+    rows = work.rows(OLD, older_than=older_than, after_at=after[0], after_id=after[1], limit=limit)
+    if not rows:
+        return 0, None
+    found = work.rows(LOCK_DELIVERIES, ids=[row.id for row in rows])
+    waiting = {each.message_id for each in found if each.state == "waiting"}
+    ids = [row.id for row in rows if row.id not in waiting]
+    work.execute(DELETE_DELIVERIES, ids=ids)
+    work.execute(CLEAR, ids=ids)
+    return len(ids), (rows[-1].created_at, rows[-1].id)
 
 
 def find_delivery(work: UnitOfWork, id_: UUID) -> Delivery | None:
