@@ -364,6 +364,18 @@ def test_what_is_left_of_the_demo_is_found(examined: Examine, database: Database
     assert "demo mode is on" in finding(examined(**public, demo=True)["demo mode"]).message
 
 
+def test_whoever_examines_a_demo_without_its_settings_is_told_where_they_are(
+    examined: Examine, database: Database
+) -> None:
+    assert "demo" not in finding(examined(stripe_secret_key=None)["stripe key"]).message
+    ensure_account(database, DEMO_EMAIL, DEMO_PASSWORD)
+
+    told = finding(examined(stripe_secret_key=None)["stripe key"])
+
+    assert "one that `coinpurse demo` made" in told.message
+    assert "`export` lines" in told.mend
+
+
 def test_catalog_that_cannot_be_sold_is_found(examined: Examine, tmp_path: Path) -> None:
     file = tmp_path / "catalog.toml"
     file.write_text('[[packs]]\nsku = "one"\ncoins = 10\nprices = {zzz = "1.00"}\n')

@@ -42,7 +42,10 @@ def test_running_store_is_right_and_its_alerts_are_judged(store: Store) -> None:
         "alerts",
     }
     said = {check["message"] for check in told["checks"]}
-    assert {"worker_away: 1 (critical below 1)", "dead_events: 0 (critical above 0)"} <= said
+    assert {
+        "worker_away: workers that run: 1 (critical below 1)",
+        "dead_events: events from Stripe that are not tried any more: 0 (critical above 0)",
+    } <= said
     assert store.settings.require_webhook_secrets()[0] not in done.stdout
 
 

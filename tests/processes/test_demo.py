@@ -114,6 +114,7 @@ def test_a_newcomer_buys_coins_and_finds_them_after_a_restart(
     session_id = customer.post(
         f"{demo.url}/api/payment/create-checkout-session", json={"pack": "chest"}, timeout=30
     ).json()["session_id"]
+    assert demo.command("doctor", "--alerts", "--json")["found"] == 0
     demo.sandbox.pay(session_id)
     eventually(lambda: customer.get(f"{demo.url}/api/wallet", timeout=30).json()["balance"] == 1200)
     payments = demo.command("payments", "list", "--json")

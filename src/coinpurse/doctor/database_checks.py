@@ -56,14 +56,14 @@ def tables(patient: Patient) -> Iterator[Said]:
     except ConfigurationError as error:
         yield found(str(error), "Run `coinpurse db upgrade`.")
         return
-    yield ok("of this version")
+    yield ok("those of this version of Coinpurse")
 
 
 def pooler(patient: Patient) -> Iterator[Said]:
     """Whether what stands between us and PostgreSQL is known to us, and fit for what goes through it."""
     settings, database = patient.settings, patient.database()
     if not pooling.shares_sessions(database.conninfo):
-        yield ok("each connection is its own session")
+        yield ok("no pooler in transaction mode, such as PgBouncer, stands before the database")
         return
     with database.read_aside(seconds=5) as work:
         lock_timeout = store.lock_timeout(work)

@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
+from coinpurse.accounts import DEMO_EMAIL
 from coinpurse.db import Database
+from coinpurse.doctor import store
 from coinpurse.doctor.rules import NotChecked
 from coinpurse.ports import StripeAccount, StripeSetUp, WebhookEndpoint
 from coinpurse.registration import WEBHOOK_PATH, is_private
@@ -95,6 +97,12 @@ class Patient:
         with database.read_aside(seconds=LOOK_SECONDS) as work:
             work.row("SELECT 1 AS answers")
         return database
+
+    @_once
+    def has_demo_account(self) -> bool:
+        """Whether the database has the demo's account, whose password is known to all."""
+        with self.database().read_aside(seconds=LOOK_SECONDS) as work:
+            return store.has_account(work, DEMO_EMAIL)
 
     def heard_at(self, fetch: Callable[[Patient], object]) -> datetime:
         """When the answer to one of the questions above came, by this machine's clock."""

@@ -71,11 +71,11 @@ def send_test_mail(patient: Patient, address: str) -> Result:
 
 def _alerts(patient: Patient) -> Iterator[Said]:
     for condition in Monitoring(patient.database()).check():
-        value = "nothing to tell it by" if condition.value is None else _figure(condition.value)
+        value = "none" if condition.value is None else _figure(condition.value)
         limit = f"{'below' if condition.below else 'above'} {_figure(condition.threshold)}"
         yield Said(
             FINDING if condition.firing else OK,
-            f"{condition.name}: {value} ({condition.severity} {limit})",
+            f"{condition.name}: {condition.what}: {value} ({condition.severity} {limit})",
             condition.mend if condition.firing else "",
         )
 

@@ -11,6 +11,7 @@ from coinpurse.doctor import store
 from coinpurse.doctor.patient import Patient
 from coinpurse.doctor.rules import NotChecked, Said, found, missing, ok, unchecked
 from coinpurse.errors import ConfigurationError, GatewayError
+from coinpurse.ports import WebhookEndpoint
 from coinpurse.registration import KNOCK_TYPE, Knock
 from coinpurse.settings import LIVE_KEY
 
@@ -25,7 +26,7 @@ def key(patient: Patient) -> Iterator[Said]:
     try:
         settings.require_stripe_key()
     except ConfigurationError as error:
-        yield missing("STRIPE_SECRET_KEY", error)
+        yield _missing_key(patient, error)
         return
     try:
         account = patient.account()
@@ -49,13 +50,27 @@ def key(patient: Patient) -> Iterator[Said]:
         )
 
 
+def _missing_key(patient: Patient, error: ConfigurationError) -> Said:
+    said = missing("STRIPE_SECRET_KEY", error)
+    try:
+        is_demo = not patient.settings.demo and patient.has_demo_account()
+    except (psycopg.Error, ConfigurationError, NotChecked):
+        is_demo = False
+    if not is_demo:
+        return said
+    return found(
+        f"{said.message}, and the database is one that `coinpurse demo` made",
+        "To examine the demo, first enter the `export` lines that it shows beside Commands.",
+    )
+
+
 def data(patient: Patient) -> Iterator[Said]:
     """Whether the payments in the database were made with a key of this mode."""
     livemode = patient.settings.livemode
     with patient.database().read_aside(seconds=5) as work:
         others = store.payments_of_other_mode(work, livemode=livemode)
     if not others:
-        yield ok("no payments of the other mode")
+        yield ok(f"no {'test' if livemode else 'live'} payments are in the database")
         return
     yield found(
         f"{others} of the newest payments are {'test' if livemode else 'live'} payments, and the key is a"
@@ -101,7 +116,7 @@ def api_version(patient: Patient) -> Iterator[Said]:
             f"{stripe.api_version}, pinned; the installed SDK was made for {stripe.sdk_version}"
         )
     else:
-        yield ok(f"{stripe.api_version}, pinned")
+        yield ok(f"Stripe answers in {stripe.api_version}, which we were written for")
 
 
 def endpoint(patient: Patient) -> Iterator[Said]:
@@ -132,7 +147,7 @@ def endpoint(patient: Patient) -> Iterator[Said]:
         )
     version = patient.stripe.api_version
     for each in ours:
-        problems = registration.problems_of(each, version)
+        problems = () if _is_the_demos(patient, each) else registration.problems_of(each, version)
         for problem in problems:
             speaks = problem == registration.version_problem(each, version)
             yield found(
@@ -140,7 +155,18 @@ def endpoint(patient: Patient) -> Iterator[Said]:
                 f"Run `coinpurse webhook {'rotate' if speaks else 'setup'}`.",
             )
         if not problems:
-            yield ok(f"{each.id} delivers our {len(each.event_types)} types of events to {url}")
+            yield ok(f"{each.id} delivers {_types_of(each)} to {url}")
+
+
+def _is_the_demos(patient: Patient, endpoint: WebhookEndpoint) -> bool:
+    """Whether it is the one that the demo's sandbox has from its start, which sends everything."""
+    settings = patient.settings
+    return settings.demo and settings.api_base is not None and endpoint.event_types == ("*",)
+
+
+def _types_of(endpoint: WebhookEndpoint) -> str:
+    types = endpoint.event_types
+    return "all events" if types == ("*",) else f"our {len(types)} types of events"
 
 
 def round_trip(patient: Patient) -> Iterator[Said]:
@@ -202,4 +228,6 @@ def _stored(patient: Patient, answer: Knock, which: str) -> Said:
             f"the store took what {which} signed, and it is not in this database",
             "The server at COINPURSE_BASE_URL uses another DATABASE_URL than these commands.",
         )
-    return ok(f"the running store took what {which} signed, and stored it as {state}")
+    return ok(
+        f"the running store took a test event that {which} signed, into this database; it is removed again"
+    )

@@ -12,7 +12,6 @@ import psycopg
 
 from coinpurse.accounts import DEMO_EMAIL
 from coinpurse.catalog import Catalog, Catalogs, load_catalog
-from coinpurse.doctor import store
 from coinpurse.doctor.patient import Patient
 from coinpurse.doctor.rules import (
     LEAST_CERTIFICATE,
@@ -132,9 +131,7 @@ def demo(patient: Patient) -> Iterator[Said]:
     if settings.demo:
         yield ok("on, at an address of this machine or network")
         return
-    with patient.database().read_aside(seconds=5) as work:
-        known = store.has_account(work, DEMO_EMAIL)
-    if known and not patient.is_private:
+    if patient.has_demo_account() and not patient.is_private:
         yield found(
             f"{DEMO_EMAIL} has an account here, whose password is in the documentation",
             "Use a database that the demo has never seen.",

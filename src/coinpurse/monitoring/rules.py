@@ -79,7 +79,7 @@ class Rule:
     """One condition. It fires where the value is beyond the threshold, and there are enough cases to say so.
 
     alert: its name in Prometheus's rules. value: None where it cannot be told. below: whether small values are wrong.
-    mend: what to do, with the command.
+    mend: what to do, with the command. what: what the value is, in words.
     """
 
     name: str
@@ -88,6 +88,7 @@ class Rule:
     threshold: float
     value: Callable[[States], float | None]
     mend: str
+    what: str
     enough: Callable[[States], bool] = lambda _: True
     below: bool = False
 
@@ -96,7 +97,7 @@ class Rule:
 class Condition:
     """How one rule stands now. value: None where there is nothing to tell it by; then it does not fire.
 
-    below: whether it fires below the threshold instead of above it.
+    below: whether it fires below the threshold instead of above it. what: what the value is, in words.
     """
 
     name: str
@@ -105,6 +106,7 @@ class Condition:
     value: float | None
     threshold: float
     mend: str
+    what: str
     below: bool = False
 
 
@@ -121,6 +123,7 @@ RULES = (
         lambda states: _ratio(states.recent_failed, states.recent_events),
         "Read why with `coinpurse events list --state failed` and `coinpurse events show ID`; once the cause is mended,"
         " run `coinpurse events replay --failed`.",
+        what="share of the last hour's events from Stripe that failed",
         enough=lambda states: states.recent_failed >= 3,
     ),
     Rule(
@@ -130,6 +133,7 @@ RULES = (
         0.5,
         lambda states: _ratio(states.recent_payments.get("credited", 0), states.tried_payments),
         "Compare `coinpurse payments list --status failed` with the declines in Stripe's Dashboard.",
+        what="share of the last day's payments that succeeded when a buyer tried",
         enough=lambda states: states.tried_payments >= 20,
         below=True,
     ),
@@ -141,6 +145,7 @@ RULES = (
         lambda states: states.paid_not_credited,
         "Buyers wait for coins that they paid for: `coinpurse payments list --review`, settle each with `coinpurse"
         " payments resolve ID`, and run `coinpurse events replay --failed`.",
+        what="payments whose money is there and whose coins are not",
     ),
     Rule(
         "payments_in_review",
@@ -149,6 +154,7 @@ RULES = (
         0,
         lambda states: states.in_review,
         "List them with `coinpurse payments list --review` and settle each with `coinpurse payments resolve ID`.",
+        what="payments that a person must look at",
     ),
     Rule(
         "dead_events",
@@ -158,6 +164,7 @@ RULES = (
         lambda states: states.events.get("dead", 0),
         "List them with `coinpurse events list --state dead`; once the cause is mended, run `coinpurse events replay"
         " --failed`.",
+        what="events from Stripe that are not tried any more",
     ),
     Rule(
         "old_events",
@@ -166,6 +173,7 @@ RULES = (
         3600,
         lambda states: states.oldest_event_seconds,
         "See `coinpurse events list --state failed` and whether `coinpurse worker` runs.",
+        what="seconds that the oldest unfinished event has waited",
     ),
     Rule(
         "worker_away",
@@ -174,6 +182,7 @@ RULES = (
         1,
         lambda states: states.workers,
         "Start `coinpurse worker`, and read its last log lines.",
+        what="workers that run",
         below=True,
     ),
     Rule(
@@ -183,6 +192,7 @@ RULES = (
         0,
         lambda states: states.drift,
         "Run `coinpurse reconcile`; it says what differs from Stripe and needs a person.",
+        what="differences from Stripe that wait for a person",
     ),
     Rule(
         "reconciliation_late",
@@ -191,6 +201,7 @@ RULES = (
         21600,
         lambda states: states.reconciled_seconds_ago,
         "It should run every hour. Run `coinpurse reconcile`, and see that `coinpurse worker` runs and reaches Stripe.",
+        what="seconds since our books were last compared with Stripe's",
     ),
     Rule(
         "dead_deliveries",
@@ -200,6 +211,7 @@ RULES = (
         lambda states: states.deliveries.get("dead", 0),
         "Mail, alerts or webhooks of ours were tried in vain for days. Mend the receiver, then send them again from the"
         " back office, page Deliveries.",
+        what="mails, alerts and webhooks of ours that were given up",
     ),
     Rule(
         "dispute_rate",
@@ -209,6 +221,7 @@ RULES = (
         lambda states: states.disputes_per_payment,
         "See `coinpurse payments list --status disputed` and Stripe's Dashboard; card networks fine shops from about"
         " 0.75 %. Refund what buyers complain of before their banks do.",
+        what="share of the last 30 days' payments that buyers disputed",
         enough=lambda states: states.figures.get("disputes_30d", 0) >= 3,
     ),
 )
@@ -227,6 +240,7 @@ def judge(rule: Rule, states: States) -> Condition:
         value=value,
         threshold=rule.threshold,
         mend=rule.mend,
+        what=rule.what,
         below=rule.below,
     )
 
