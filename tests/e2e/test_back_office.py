@@ -28,10 +28,14 @@ SIZES = pytest.mark.parametrize("viewport", [PHONE, DESKTOP], ids=["phone", "des
 
 @dataclass
 class Office:
-    """A store with a sale, and what its operator's tests look at. The buyer has spent 400 of 1200 coins."""
+    """A store with a sale, and what its operator's tests look at. The buyer has spent 400 of 1200 coins.
+
+    stranger: somebody who was given a few coins, with long words.
+    """
 
     purse: Coinpurse
     payment: Payment
+    stranger: str
 
     @property
     def buyer(self) -> str:
@@ -63,6 +67,10 @@ def office(running_store: Store, sandbox: Sandbox) -> Iterator[Office]:
     sandbox.pay(row.session_id)
     payment = purse.payment_status(row.session_id, row.user_id).payment
     purse.spend(payment.user_id, 400, key="sword", description="Sword of dawn")
+    # What others type may be long, without a place to break it.
+    stranger = running_store.customer(f"{'w' * 60}@{'long.' * 10}example")
+    long_id = stranger.get(f"{running_store.url}/api/auth/me", timeout=30).json()["user_id"]
+    purse.back_office.request_adjustment(long_id, 5, reason="w" * 300, actor="cli:test", key="long")
     owner = running_store.customer(EMAIL, PASSWORD)
     user_id = owner.get(f"{running_store.url}/api/auth/me", timeout=30).json()["user_id"]
     purse.back_office.grant_role(user_id, "owner", actor="cli:test")
@@ -74,7 +82,7 @@ def office(running_store: Store, sandbox: Sandbox) -> Iterator[Office]:
             ' "api_version": "2025-01-01", "created": 1700000000, "livemode": false,'
             ' "data": {"object": {"id": "cus_1", "object": "customer"}}}',
         )
-    yield Office(purse, payment)
+    yield Office(purse, payment, long_id)
     purse.database.close()
 
 
@@ -228,6 +236,7 @@ def test_no_page_of_the_back_office_has_a_barrier(
         f"{own}/refund",
         f"/admin/wallets/of?user={office.buyer}&at=2099-01-01T12:00",
         f"/admin/adjustments/new?user={office.buyer}",
+        f"/admin/wallets/of?user={office.stranger}",
         "/admin/events/evt_dead/",
         "/admin/payments/?status=nonsense",
         "/admin/payments/?q=nobody",

@@ -213,7 +213,8 @@ def test_a_version_that_nobody_can_read_any_more_says_why(owner: Browser, purse:
 
     assert (shown.status_code, sent.status_code) == (422, 422)
     assert "pack 1: sku must be lower-case" in shown.text
-    assert owner.get(CATALOG).status_code == 200
+    assert "version" in text_of(owner.get(CATALOG).text, "problem")
+    assert "pack 1: sku 只能" in text_of(owner.get(f"{CATALOG}?language=zh").text, "problem")
 
 
 def test_stripe_is_shown_what_would_be_done_and_then_it_is_done(

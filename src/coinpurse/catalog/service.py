@@ -65,7 +65,7 @@ class _File:
         self._stamp = self._stamp_now()
         self._restless: tuple[int, int] | None = self._stamp
         self.catalog = load_catalog(path)
-        self.problem: str | None = None
+        self.mistake: ConfigurationError | None = None
 
     def reload(self) -> None:
         """Read the file where it has changed and then stood still: it may be half written before."""
@@ -76,11 +76,11 @@ class _File:
         self._stamp = stamp
         try:
             self.catalog = load_catalog(self._path)
-            self.problem = None
+            self.mistake = None
             log.info("catalog.file_read", source=self.catalog.source)
         except ConfigurationError as error:
-            self.problem = str(error)
-            log.warning("catalog.file_refused", problem=self.problem)
+            self.mistake = error
+            log.warning("catalog.file_refused", problem=str(error))
 
     def _stamp_now(self) -> tuple[int, int] | None:
         try:
@@ -108,7 +108,7 @@ class Catalogs:
         self._check_seconds = check_seconds
         self._file = _File(path)
         self._held: Catalog | None = None
-        self._version_problem: str | None = None
+        self._version_mistake: ConfigurationError | None = None
         self._due_at = 0.0
         self._checking = threading.Lock()
 
@@ -143,8 +143,14 @@ class Catalogs:
     @property
     def problem(self) -> str | None:
         """Why the newest version of the source in force is not in force; None where all is well."""
-        in_file = self._file.problem if self._held and self._held.kind == "file" else None
-        return self._version_problem or in_file
+        mistake = self.mistake
+        return None if mistake is None else str(mistake)
+
+    @property
+    def mistake(self) -> ConfigurationError | None:
+        """The same as the error that it is, for readers of other languages."""
+        in_file = self._file.mistake if self._held and self._held.kind == "file" else None
+        return self._version_mistake or in_file
 
     def versions(self, limit: int = 50) -> Sequence[Version]:
         """Return the history, newest first."""
@@ -181,8 +187,8 @@ class Catalogs:
         self, work: UnitOfWork, *, based_on: int | None, note: str, actor: str
     ) -> Version:
         """Put the file in force again. The caller commits. Raises ConfigurationError and CatalogChanged."""
-        if self._file.problem:
-            raise ConfigurationError(self._file.problem)
+        if self._file.mistake is not None:
+            raise self._file.mistake
         return self._add(work, based_on, source="file", packs=None, note=note, actor=actor)
 
     def _add(self, work: UnitOfWork, based_on: int | None, **values: Any) -> Version:
@@ -209,7 +215,7 @@ class Catalogs:
             log.warning("catalog.not_checked", error=type(error).__name__)
             return
         if found is None or found[1] == "file":
-            self._version_problem = None
+            self._version_mistake = None
             self._held = replace(self._file.catalog, version=found and found[0])
         elif self._held is None or self._held.version != found[0]:
             self._read_version(found[0])
@@ -220,10 +226,10 @@ class Catalogs:
         assert version is not None
         try:
             self._held = catalog_of(version)
-            self._version_problem = None
+            self._version_mistake = None
         except ConfigurationError as error:
             # Written by hand, or by a newer release: what was in force stays so, until somebody replaces the row.
-            self._version_problem = str(error)
+            self._version_mistake = error
             log.warning("catalog.version_refused", version=version_id, problem=str(error))
             stays = self._held or self._in_force_before(version_id)
             self._held = replace(stays, version=version_id)

@@ -124,6 +124,9 @@ class Audit(ListPage):
             assert isinstance(facts, dict)
             told = [f"{label_of(name)}: {words}" for name, words in _told(facts).items()]
             return Cell(cell.label, "text", " · ".join(told))
+        if column.name == "reason":
+            # Nowhere else does all of it stand.
+            return replace(cell, text=str(row["reason"] or ""))
         table = {"action": ACTIONS, "subject_kind": KINDS}.get(column.name, {})
         words = table.get(str(row[column.name]))
         return cell if words is None else Cell(cell.label, "text", str(words))

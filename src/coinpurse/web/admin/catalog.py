@@ -22,6 +22,7 @@ from coinpurse.web.admin.catalog_form import (
     is_in_force,
     problems_of,
     read_form,
+    words_of_mistake,
 )
 from coinpurse.web.admin.views import Page, expose, go_to, link_to, member_id, read_text
 from coinpurse.web.admin.words import Words
@@ -64,7 +65,7 @@ class CatalogPage(Page):
             catalog=catalog,
             cards=[_card(pack) for pack in catalog.packs],
             editable=catalog.kind == "database",
-            problem=_catalogs().problem,
+            problem=(mistake := _catalogs().mistake) and words_of_mistake(mistake),
         )
 
     @expose("/pack")
@@ -140,7 +141,7 @@ class CatalogPage(Page):
                 ),
             )
         except ConfigurationError as error:
-            return go_to(link_to("catalog"), Words(str(error), "warn", "alert"))
+            return go_to(link_to("catalog"), Words(words_of_mistake(error), "warn", "alert"))
 
     @expose("/history")
     def history(self) -> Response:
@@ -217,7 +218,7 @@ class CatalogPage(Page):
             "refusal.html",
             status=422,
             heading=_("This version can no longer be put in force"),
-            advice=str(mistake),
+            advice=words_of_mistake(mistake),
             back={"link": link_to("catalog", "history"), "name": _("Versions of the catalog")},
         )
 

@@ -9,7 +9,7 @@ from datetime import datetime
 from flask import request
 
 from coinpurse.catalog import Catalog, Pack, entry_of, read_pack, read_packs
-from coinpurse.errors import CatalogMistake
+from coinpurse.errors import CatalogMistake, ConfigurationError
 from coinpurse.web import forms
 from coinpurse.web.admin import frame
 from coinpurse.web.language import gettext
@@ -115,6 +115,14 @@ def problems_of(mistake: CatalogMistake, form: PackForm) -> dict[str, object]:
     if name == "prices" or (name.startswith(PRICE) and name[len(PRICE) :] not in form.prices):
         name = NEW_CURRENCY
     return {name: words[:1].upper() + words[1:]}
+
+
+def words_of_mistake(mistake: ConfigurationError) -> str:
+    """Say what is wrong with a catalog; of a pack, in the reader's language."""
+    if not isinstance(mistake, CatalogMistake):
+        return str(mistake)
+    where = str(mistake).partition(": ")[0]
+    return f"{where}: {mistake.field} {gettext(mistake.problem, **mistake.facts)}"
 
 
 def _entry(form: PackForm) -> dict[str, object]:
