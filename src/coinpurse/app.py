@@ -19,6 +19,7 @@ from coinpurse.settings import Settings, origin_of
 from coinpurse.web import access, accounts, admin, errors, measuring, ops, pages, request_ids
 from coinpurse.web.access import BODY_LIMIT_BYTES
 from coinpurse.web.visitors import is_service_call
+from coinpurse.web.webhook import tell_of_proxies
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -79,6 +80,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     purse.database.statement_seconds = STATEMENT_SECONDS
     purse.require_ready()
     accounts.use(app, Accounts(purse.database))
+    tell_of_proxies(app)
     app.register_blueprint(ops.blueprint)
     admin.mount(app)
     app.register_error_handler(HTTPException, _refuse)

@@ -12,6 +12,7 @@ import time
 from collections import namedtuple
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -332,6 +333,57 @@ def test_certificate_is_looked_at(
         monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
         assert states(examined(base_url=url)["certificate"]) == {expected}
         listening.shutdown(socket.SHUT_RDWR)
+
+
+@pytest.fixture
+def proxied() -> Iterator[Callable[[str], str]]:
+    """Puts a proxy in front of an origin, which appends its client's address; returns the proxy's origin."""
+    servers: list[ThreadingHTTPServer] = []
+
+    def put(origin: str) -> str:
+        class Proxy(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                came = self.headers.get("X-Forwarded-For")
+                headers = {
+                    "Content-Type": self.headers["Content-Type"],
+                    "Stripe-Signature": self.headers["Stripe-Signature"],
+                    "X-Forwarded-For": f"{came}, 198.51.100.7" if came else "198.51.100.7",
+                }
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                answer = requests.post(origin + self.path, data=body, headers=headers, timeout=30)
+                self.send_response(answer.status_code)
+                for name in set(answer.headers) & {"Coinpurse-Forwarded-For", "Content-Type"}:
+                    self.send_header(name, answer.headers[name])
+                self.end_headers()
+
+            def log_message(self, *_: object) -> None:
+                """Say nothing."""
+
+        servers.append(ThreadingHTTPServer(("127.0.0.1", 0), Proxy))
+        threading.Thread(target=servers[-1].serve_forever, daemon=True).start()
+        return f"http://127.0.0.1:{servers[-1].server_port}"
+
+    yield put
+    for server in servers:
+        server.shutdown()
+        server.server_close()
+
+
+def test_proxies_are_as_many_as_are_believed(
+    examined: Examine, served: Callable[..., str], proxied: Callable[[str], str]
+) -> None:
+    bare = served(trusted_proxies=1)
+    one = proxied(bare)
+    two = proxied(one)
+
+    def said(origin: str, declared: int) -> list[Result]:
+        return examined(base_url=origin, trusted_proxies=declared)["proxies"]
+
+    assert [states(said(*right)) for right in ((bare, 0), (one, 1), (two, 2))] == [{"ok"}] * 3
+    assert "share one limit" in finding(said(one, 0)).message
+    assert "TRUSTED_PROXIES=2," in finding(said(two, 1)).mend
+    assert "choose their own address" in finding(said(bare, 1)).message
+    assert states(said("http://127.0.0.1:1", 1)) == {"unchecked"}
 
 
 def test_places_to_send_buyers_to(examined: Examine) -> None:

@@ -19,6 +19,7 @@ from werkzeug.test import TestResponse
 
 from coinpurse import Coinpurse, Settings, signals
 from coinpurse.inbox.rules import BACK_OFF
+from coinpurse.web.webhook import tell_of_proxies
 from tests.conftest import Sandbox
 
 PACK = {"pack": "chest"}
@@ -701,6 +702,23 @@ def test_an_event_of_another_mode_than_its_object_is_foreign(
     assert deliverer.send({**paid_events[COMPLETED], "livemode": True}).status_code == 200
 
     assert purse.wallet("ada").balance == 0
+
+
+def test_only_a_signed_knock_at_a_store_is_told_of_proxies(
+    deliverer: Deliverer, paid_events: dict[str, dict[str, Any]], host: Flask
+) -> None:
+    knock = {"id": "evt_k", "object": "event", "type": "coinpurse.knock", "created": 1, "livemode": False,
+             "data": {"object": {"id": "knock", "object": "coinpurse.knock"}}}  # fmt: skip
+    name = "Coinpurse-Forwarded-For"
+
+    in_a_host = deliverer.send(knock)
+    tell_of_proxies(host)
+    unsigned = deliverer.send(knock, secret="whsec_of_somebody_else")
+
+    assert (in_a_host.status_code, unsigned.status_code) == (200, 400)
+    assert [name in answer.headers for answer in (in_a_host, unsigned)] == [False, False]
+    assert name not in deliverer.send(paid_events[COMPLETED]).headers
+    assert deliverer.send(knock).headers[name] == "0"
 
 
 def test_a_session_of_another_payment_lands_in_review(

@@ -14,7 +14,7 @@ from coinpurse.db import Database
 from coinpurse.doctor import store
 from coinpurse.doctor.rules import NotChecked
 from coinpurse.ports import StripeAccount, StripeSetUp, WebhookEndpoint
-from coinpurse.registration import WEBHOOK_PATH, is_private
+from coinpurse.registration import WEBHOOK_PATH, Knock, is_private
 from coinpurse.settings import Settings
 
 Found = TypeVar("Found")
@@ -53,6 +53,8 @@ class Patient:
         self.folder = folder
         self.kept: dict[str, Any] = {}
         self.times: dict[str, datetime] = {}
+        # How the store answered the last signed event.
+        self.knocked: Knock | None = None
         self._stripe = stripe
 
     @property

@@ -109,6 +109,21 @@ def problem_of_secret_key(key: str) -> str | None:
     return None
 
 
+def problem_of_proxies(declared: int, seen: int) -> str | None:
+    """Say what is wrong where other proxies hand requests on than are believed. seen: addresses in X-Forwarded-For."""
+    if seen == declared:
+        return None
+    if seen < declared:
+        return (
+            f"{declared} trusted proxies are set, and a request to the base URL came through {seen} that say for whom:"
+            " visitors can choose their own address, and get past the limit of log-ins"
+        )
+    return (
+        f"{declared} trusted proxies are set, and a request to the base URL came through {seen}: all visitors have a"
+        " proxy's address, and share one limit of log-ins"
+    )
+
+
 def shows_mail_password(settings: Settings) -> bool:
     """Whether the password for mail leaves this machine or network unencrypted."""
     encrypted = settings.mail_use_tls or settings.mail_use_ssl

@@ -37,6 +37,7 @@ CHECKS: tuple[tuple[str, Check], ...] = (
     ("clock and database", database_checks.database_clock),
     ("worker", database_checks.worker),
     ("base url", web_checks.base_url),
+    ("proxies", web_checks.proxies),
     ("certificate", web_checks.certificate),
     ("redirect origins", web_checks.redirect_origins),
     ("secret key", web_checks.secret_key),

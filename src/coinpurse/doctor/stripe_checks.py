@@ -182,6 +182,7 @@ def round_trip(patient: Patient) -> Iterator[Said]:
         answer = registration.knock(
             patient.stripe, patient.webhook_url, secret, livemode=settings.livemode
         )
+        patient.knocked = answer
         if answer.accepted:
             yield _stored(patient, answer, which)
             continue

@@ -20,7 +20,9 @@ from coinpurse.doctor.rules import (
     found,
     missing,
     ok,
+    problem_of_proxies,
     problem_of_secret_key,
+    unchecked,
 )
 from coinpurse.errors import ConfigurationError
 from coinpurse.registration import is_private
@@ -45,6 +47,27 @@ def base_url(patient: Patient) -> Iterator[Said]:
         )
     else:
         yield ok(url)
+
+
+def proxies(patient: Patient) -> Iterator[Said]:
+    """Whether as many proxies hand requests on as are believed. The event of the round trip came the same way."""
+    knock, declared = patient.knocked, patient.settings.trusted_proxies
+    if knock is None or not knock.accepted:
+        yield unchecked("it is seen once the webhook round trip succeeds")
+        return
+    if knock.hops is None:
+        yield ok("the host application, or an older store, sees to them itself")
+        return
+    problem = problem_of_proxies(declared, knock.hops)
+    if problem is None:
+        yield ok(f"{declared or 'none'} in front of the store, as COINPURSE_TRUSTED_PROXIES says")
+    elif knock.hops:
+        yield found(problem, f"Set COINPURSE_TRUSTED_PROXIES={knock.hops}, and restart the store.")
+    else:
+        yield found(
+            problem,
+            "Have the proxy set X-Forwarded-For, as deploy/ does; without a proxy unset COINPURSE_TRUSTED_PROXIES.",
+        )
 
 
 def certificate(patient: Patient) -> Iterator[Said]:

@@ -14,9 +14,10 @@ from coinpurse.registration.rules import (
     require_reachable,
     version_problem,
 )
-from coinpurse.registration.service import KNOCK_TYPE, Knock, carry_out, knock
+from coinpurse.registration.service import HOPS_HEADER, KNOCK_TYPE, Knock, carry_out, knock
 
 __all__ = [
+    "HOPS_HEADER",
     "KNOCK_TYPE",
     "WEBHOOK_PATH",
     "Knock",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,16 +20,23 @@ log = structlog.get_logger()
 
 # No type of Stripe's: the inbox stores it and ignores it.
 KNOCK_TYPE = "coinpurse.knock"
+# The standalone store's answer to a knock alone has it, so that nobody without our secret learns of it: how many
+# addresses X-Forwarded-For had, which is one for each proxy that the knock came through.
+HOPS_HEADER = "Coinpurse-Forwarded-For"
 KNOCK_SECONDS = 15
 
 
 @dataclass(frozen=True, slots=True)
 class Knock:
-    """How our endpoint answered a signed event. status: None where it did not; `problem` says why."""
+    """How our endpoint answered a signed event. status: None where it did not; `problem` says why.
+
+    hops: how many proxies handed it on with their client's address; None where the store did not say.
+    """
 
     event_id: str
     status: int | None
     problem: str | None = None
+    hops: int | None = None
 
     @property
     def accepted(self) -> bool:
@@ -84,7 +92,10 @@ def knock(stripe: StripeSetUp, url: str, secret: str, *, livemode: bool) -> Knoc
         )
     except requests.RequestException as error:
         return Knock(event_id, None, _reason(error))
-    return Knock(event_id, answer.status_code)
+    hops = answer.headers.get(HOPS_HEADER, "")
+    return Knock(
+        event_id, answer.status_code, hops=int(hops) if re.fullmatch("[0-9]{1,4}", hops) else None
+    )
 
 
 def _reason(error: requests.RequestException) -> str:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import structlog
-from flask import Blueprint, Response, jsonify, request
+from flask import Blueprint, Flask, Response, current_app, jsonify, request
 from werkzeug.exceptions import HTTPException
 
 from coinpurse.counting import counts
 from coinpurse.errors import WebhookRejected
+from coinpurse.registration import HOPS_HEADER, KNOCK_TYPE
 from coinpurse.web.access import current_purse, limit_body
 from coinpurse.web.errors import answer_in_json
+
+EXTENSION = "coinpurse.tells_of_proxies"
 
 blueprint = Blueprint("coinpurse_webhook", __name__, url_prefix="/api/payment")
 answer_in_json(blueprint)
@@ -36,4 +39,17 @@ def receive() -> tuple[Response, int]:
         raise
     finally:
         counts().deliveries[outcome].inc()
-    return jsonify(status="success"), 200
+    answer = jsonify(status="success")
+    if stored.type == KNOCK_TYPE and EXTENSION in current_app.extensions:
+        answer.headers[HOPS_HEADER] = str(_hops())
+    return answer, 200
+
+
+def tell_of_proxies(app: Flask) -> None:
+    """Have the answer to a signed knock say how many proxies it came through: the store, not a host, believes them."""
+    app.extensions[EXTENSION] = True
+
+
+def _hops() -> int:
+    given = request.headers.get("X-Forwarded-For", "")
+    return sum(1 for address in given.split(",") if address.strip())
