@@ -179,13 +179,16 @@ def take_figures(context: procrastinate.JobContext, timestamp: int) -> None:  # 
 
 
 def settle_due(database: Database, *, batch: int = 500) -> int:
-    """Settle every wallet that is due, a batch to a transaction; returns how many it were."""
+    """Settle every wallet that is due, a batch to a transaction; returns how many it were.
+
+    Raises LedgerInvariantBroken where the books of one are broken, after the others are settled.
+    """
     settled = 0
     while True:
         with database.unit_of_work() as work:
             found = ledger.sweep_due(work, most=batch)
         settled += found
-        if found < batch:
+        if not found:
             return settled
 
 

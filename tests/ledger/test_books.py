@@ -10,8 +10,9 @@ from uuid import UUID, uuid4
 import psycopg
 import pytest
 
-from coinpurse import ledger
+from coinpurse import jobs, ledger
 from coinpurse.db import Database
+from coinpurse.errors import LedgerInvariantBroken
 from coinpurse.ledger import NewGrant, Transaction, service
 
 SOON = datetime.now(UTC) + timedelta(days=10)
@@ -183,6 +184,34 @@ def test_the_sweep_passes_over_wallets_that_somebody_works_on(
         other.execute("SELECT 1 FROM coinpurse.wallets WHERE user_id = 'ada' FOR UPDATE")
         assert do(database, ledger.sweep_due) == 1
     assert do(database, ledger.sweep_due) == 1
+
+
+@pytest.mark.parametrize(
+    "tampering",
+    [
+        "UPDATE coinpurse.wallets SET balance = balance + 1 WHERE user_id = 'ada'",
+        "UPDATE coinpurse.wallets SET balance = 0 WHERE user_id = 'ada'",
+    ],
+)
+def test_a_wallet_whose_books_are_broken_keeps_no_other_from_being_settled(
+    database: Database, sql: psycopg.Connection, tampering: str
+) -> None:
+    for user_id in ("ada", "bob"):
+        credit(database, NewGrant("bonus", 10, expires_at=SOON), key="a", user_id=user_id)
+    sql.execute("UPDATE coinpurse.grants SET expires_at = now()")
+    sql.execute("UPDATE coinpurse.wallets SET next_due_at = now()")
+    sql.execute(
+        "UPDATE coinpurse.wallets SET next_due_at = now() - interval '1 day' WHERE user_id = 'ada'"
+    )
+    sql.execute(tampering)
+
+    with pytest.raises(LedgerInvariantBroken):
+        jobs.settle_due(database, batch=2)
+
+    expired = sql.execute(
+        "SELECT user_id FROM coinpurse.transactions WHERE type = 'expiry'"
+    ).fetchall()
+    assert expired == [("bob",)]
 
 
 @pytest.mark.parametrize("let_go", ["void", "capture", "time out"])

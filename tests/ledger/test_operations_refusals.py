@@ -434,7 +434,7 @@ def test_metadata_comes_back_as_it_was_given(purse: Coinpurse, good: dict[str, A
     assert purse.transactions("ada", limit=1)[0].metadata == metadata
 
 
-@pytest.mark.parametrize("description", ["x" * 1001, "a\x00b", "\udfff", None, 5])
+@pytest.mark.parametrize("description", ["x" * 1001, "a\x00b", "\udfff", None, 5, 0])
 def test_words_that_postgresql_does_not_take_are_refused(
     purse: Coinpurse, good: dict[str, Any], description: Any
 ) -> None:
@@ -448,6 +448,8 @@ def test_words_that_postgresql_does_not_take_are_refused(
             purse, ledger.claim, "ada", good["payment"], taking=5, description=description
         ),
         lambda: _in_work(purse, ledger.unblock, "ada", key="k", reason=description, actor="op"),
+        # None stands for the hold's own words.
+        lambda: purse.capture(good["held"], key="k", description=description or 0),
     ):
         with pytest.raises(InvalidRequest):
             call()

@@ -801,20 +801,29 @@ BEGIN
     outcome := 'posted';
 END $$;
 
--- Settle wallets whose time has come, the longest due first; others lock past. Returns how many it settled.
+-- Settle wallets whose time has come, the longest due first; others lock past. Returns how many it settled. Those whose
+-- books are broken are left as they are; the error is raised where there is nobody else to settle, who would lose by it.
 CREATE OR REPLACE FUNCTION coinpurse.sweep_due(most integer) RETURNS integer
 LANGUAGE plpgsql SET search_path = pg_catalog, coinpurse AS $$
 DECLARE
     moment CONSTANT timestamptz := clock_timestamp();
     due     text;
     settled integer := 0;
+    trouble text;
 BEGIN
     FOR due IN
         SELECT user_id FROM coinpurse.wallets WHERE next_due_at <= moment ORDER BY next_due_at LIMIT most
            FOR NO KEY UPDATE SKIP LOCKED
     LOOP
-        PERFORM coinpurse.settle_due(due);
-        settled := settled + 1;
+        BEGIN
+            PERFORM coinpurse.settle_due(due);
+            settled := settled + 1;
+        EXCEPTION WHEN SQLSTATE 'CP500' OR check_violation THEN
+            trouble := SQLERRM;
+        END;
     END LOOP;
+    IF settled = 0 AND trouble IS NOT NULL THEN
+        RAISE EXCEPTION '%', trouble USING ERRCODE = 'CP500';
+    END IF;
     RETURN settled;
 END $$;

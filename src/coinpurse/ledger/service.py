@@ -379,7 +379,10 @@ def open_holds(work: UnitOfWork, user_id: str, *, limit: int = 100) -> list[Hold
 
 
 def sweep_due(work: UnitOfWork, *, most: int = 500) -> int:
-    """Time out holds and expire grants whose time has come; returns how many wallets were settled."""
+    """Time out holds and expire grants whose time has come; returns how many wallets were settled.
+
+    Wallets whose books are broken are passed over. Raises LedgerInvariantBroken where there are no others.
+    """
     row = store.call(work, store.SWEEP, most=most)
     settled: int = row.settled
     return settled
@@ -491,7 +494,7 @@ def _resolve(
         coins=coins,
         key=require_callers_key(key),
         digest=content,
-        description=description and require_description(description),
+        description=None if description is None else require_description(description),
     )
     return _posted(work, row, str(hold_id), key)
 
