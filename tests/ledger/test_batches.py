@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from uuid import uuid4
+
 import psycopg
 import pytest
 
 from coinpurse import Coinpurse, ledger
 from coinpurse.errors import (
     IdempotencyConflict,
+    InsufficientCoins,
     InvalidRequest,
     LedgerInvariantBroken,
     NotFound,
     WalletBlocked,
 )
-from coinpurse.ledger import Spend, Transaction
+from coinpurse.ledger import NewGrant, Spend, Transaction
 from coinpurse.ledger.service import spend_unlocked
 
 
@@ -169,3 +172,22 @@ def test_texts_of_a_batch_arrive_as_they_were_sent(purse: Coinpurse) -> None:
     assert [row.created for row in purse.spend_many(items) if isinstance(row, Transaction)] == [
         False for _ in items
     ]
+
+
+def test_coins_that_a_debt_keeps_from_use_are_not_spent_by_a_batch(purse: Coinpurse) -> None:
+    payment = uuid4()
+    purse.credit("dot", 50, key="gift")
+    gift = purse.spend("dot", 50, key="of the gift")
+    with purse.database.unit_of_work() as work:
+        ledger.credit(
+            work, "dot", [NewGrant("paid", 100)], key="bought", source="pack", payment_id=payment
+        )
+    purse.spend("dot", 100, key="of the pack")
+    with purse.database.unit_of_work() as work:
+        ledger.claim(work, "dot", payment, taking=100)
+    purse.reverse(gift.id, key="back")
+
+    (refused,) = purse.spend_many([Spend("dot", 10, "k")])
+
+    assert isinstance(refused, InsufficientCoins)
+    assert purse.wallet("dot").available == -50
