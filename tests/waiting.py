@@ -6,9 +6,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-# Only a test that fails waits so long. A machine that many share may stand still for half a minute, and its clock may
-# be set back by as much, which puts off whatever is due.
-PATIENCE_SECONDS = 180
+# Only a test that fails waits so long: a machine that many share may stand still for half a minute.
+PATIENCE_SECONDS = 120
 
 
 def wait_until(condition: Callable[[], Any], why: Callable[[], str] = str) -> Any:
