@@ -20,7 +20,7 @@ from typing import Any
 import psutil
 import psycopg
 
-from tests.waiting import PATIENCE_SECONDS
+from tests import waiting
 
 with warnings.catch_warnings():
     # As in coinpurse.db.embedded: where the session has no runtime directory, the wheel says so at its import.
@@ -108,20 +108,19 @@ class Server:
 
     def wait_until(self, condition: str) -> None:
         """Wait until a query on this server is true."""
-        deadline = time.monotonic() + PATIENCE_SECONDS
-        while True:
-            assert self.process is not None
-            log = self.folder / "log"
-            assert self.process.poll() is None, log.read_text(encoding="utf-8", errors="replace")
-            with (
-                suppress(psycopg.OperationalError),
-                psycopg.connect(self.url, connect_timeout=5) as connection,
-            ):
-                row = connection.execute(condition).fetchone()
-                if row is not None and row[0] is True:
-                    return
-            assert time.monotonic() < deadline, f"{condition}: not in time"
-            time.sleep(0.05)
+        waiting.wait_until(lambda: self._says(condition), lambda: condition)
+
+    def _says(self, condition: str) -> bool:
+        assert self.process is not None
+        log = self.folder / "log"
+        assert self.process.poll() is None, log.read_text(encoding="utf-8", errors="replace")
+        with (
+            suppress(psycopg.OperationalError),
+            psycopg.connect(self.url, connect_timeout=5) as connection,
+        ):
+            row = connection.execute(condition).fetchone()
+            return row is not None and row[0] is True
+        return False
 
 
 @dataclass
